@@ -1,0 +1,2 @@
+//! What cargo cannot say: set-up, demo, tests, checks.
+fn main() {}
