@@ -1,1 +1,33 @@
+//! What the kernel side and the user side of reset-observer agree on: record layouts, the table of kernel fields,
+//! counters and the names of globals and maps. No policy, no aya: user space depends on this library alone.
+//!
+//! Both sides are built from this one source, and `RECORD_VERSION` is written into each record, so that a program and
+//! a recording of different versions are told apart rather than misread.
 #![no_std]
+
+pub mod counter;
+pub mod field;
+pub mod record;
+
+/// Names under which user space finds the maps and read-only globals of the object.
+pub mod symbol {
+    /// Ring buffer of [`crate::record::RawRecord`].
+    pub const RECORDS: &str = "RECORDS";
+    /// Per-CPU array of `u64`, indexed by [`crate::counter`].
+    pub const COUNTERS: &str = "COUNTERS";
+    /// Least-recently-used hash: socket address to the process that opened it.
+    pub const OWNERS: &str = "OWNERS";
+    /// Read-only global: one byte offset per [`crate::field::Field`].
+    pub const OFFSETS: &str = "OFFSETS";
+    /// Read-only global: the ports to observe, zero-filled up to [`crate::MAX_PORTS`].
+    pub const PORTS: &str = "PORTS";
+    /// Read-only global: whether the kernel hands `tcp_send_reset` a reason (1) or not (0).
+    pub const HAS_REASON: &str = "HAS_REASON";
+}
+
+/// How many ports `--port` can name. The kernel side compares each one, so the list is short by design.
+pub const MAX_PORTS: usize = 16;
+
+/// How many detailed records of resets without a socket one CPU may emit in one second; the rest is only counted,
+/// so that a port scan cannot push out the records that matter.
+pub const SOCKETLESS_DETAIL_PER_SECOND: u64 = 64;

@@ -1,0 +1,29 @@
+//! The kernel side's exact counters, summed over all CPUs.
+
+/// One reading of the counters. Each only ever grows while the programs are loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KernelCounts {
+    /// Resets that this host sent, whatever became of the detail.
+    pub sent: u64,
+    /// Calls of `tcp_receive_reset`.
+    pub received: u64,
+    /// Those among them with no reset on the wire (data after close).
+    pub received_not_on_wire: u64,
+    /// Records handed to the ring buffer.
+    pub submitted: u64,
+    /// Records that found the ring buffer full.
+    pub ring_full: u64,
+    /// Resets without a socket that were counted and not detailed.
+    pub socketless_not_detailed: u64,
+    /// Connections whose opener could not be remembered.
+    pub owner_not_remembered: u64,
+}
+
+/// What user space could not use of what the kernel submitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DecodeCounts {
+    /// Records that were read and understood.
+    pub decoded: u64,
+    /// Records of a wrong length, version or content.
+    pub refused: u64,
+}

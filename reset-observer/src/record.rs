@@ -1,0 +1,259 @@
+//! What the kernel said, in the domain's words: typed, in SI units, `local` and `remote` instead of source and
+//! destination. [`crate::decode`] makes records; everything behind it sees only these.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// An instant of CLOCK_MONOTONIC in nanoseconds, the clock of `bpf_ktime_get_ns`. Never wall-clock time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct KernelTime(pub u64);
+
+impl KernelTime {
+    /// How long after `earlier` this is; zero if it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The instant `duration` later, at most the end of the clock's range.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// The instant `duration` earlier, at least the start of the clock.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// How far apart two instants are, whichever is first.
+    #[must_use]
+    pub fn distance(self, other: Self) -> Duration {
+        Duration::from_nanos(self.0.abs_diff(other.0))
+    }
+}
+
+/// State of a TCP connection, numbered as in the kernel ([source]).
+///
+/// [source]: https://github.com/torvalds/linux/blob/v6.12/include/net/tcp_states.h
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(missing_docs, reason = "the states of RFC 9293 under their kernel names")]
+pub enum TcpState {
+    Established = 1,
+    SynSent = 2,
+    SynRecv = 3,
+    #[serde(rename = "FIN_WAIT1")]
+    FinWait1 = 4,
+    #[serde(rename = "FIN_WAIT2")]
+    FinWait2 = 5,
+    TimeWait = 6,
+    Close = 7,
+    CloseWait = 8,
+    LastAck = 9,
+    Listen = 10,
+    Closing = 11,
+    NewSynRecv = 12,
+}
+
+impl TcpState {
+    /// The state with this number, or `None` for a number that is no state.
+    #[must_use]
+    pub const fn from_u8(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Established,
+            2 => Self::SynSent,
+            3 => Self::SynRecv,
+            4 => Self::FinWait1,
+            5 => Self::FinWait2,
+            6 => Self::TimeWait,
+            7 => Self::Close,
+            8 => Self::CloseWait,
+            9 => Self::LastAck,
+            10 => Self::Listen,
+            11 => Self::Closing,
+            12 => Self::NewSynRecv,
+            _ => return None,
+        })
+    }
+
+    /// Whether the peer's FIN had arrived in this state.
+    #[must_use]
+    pub const fn fin_received(self) -> bool {
+        matches!(self, Self::CloseWait | Self::LastAck | Self::Closing)
+    }
+
+    /// Whether our own FIN was queued in this state, so that it counts in `write_seq`.
+    #[must_use]
+    pub const fn fin_sent(self) -> bool {
+        matches!(self, Self::FinWait1 | Self::FinWait2 | Self::Closing | Self::LastAck | Self::TimeWait)
+    }
+}
+
+/// A process as the kernel named it: thread group in the initial pid namespace, and command name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Process {
+    /// Thread group id, which is what `/proc` calls a process.
+    pub tgid: u32,
+    /// Command name, at most 15 bytes.
+    pub comm: String,
+}
+
+/// How a process ended, in the form of wait(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// By its own exit with this status.
+    Status(u8),
+    /// By this signal.
+    Signal(u8),
+}
+
+impl Exit {
+    /// Reads the kernel's `task_struct.exit_code`: the signal in the low seven bits, else the status in bits 8 to 15.
+    #[must_use]
+    pub fn from_wait_code(code: i32) -> Self {
+        let [low, status, ..] = code.to_le_bytes();
+        match low & 0x7f {
+            0 => Self::Status(status),
+            signal => Self::Signal(signal),
+        }
+    }
+
+    /// Whether the process ended in good order: status 0, or SIGINT (2), SIGQUIT (3) or SIGTERM (15), by which
+    /// supervisors stop a service.
+    #[must_use]
+    pub const fn in_good_order(self) -> bool {
+        matches!(self, Self::Status(0) | Self::Signal(2 | 3 | 15))
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "exit status {status}"),
+            Self::Signal(4) => f.write_str("SIGILL"),
+            Self::Signal(6) => f.write_str("SIGABRT"),
+            Self::Signal(7) => f.write_str("SIGBUS"),
+            Self::Signal(8) => f.write_str("SIGFPE"),
+            Self::Signal(9) => f.write_str("SIGKILL"),
+            Self::Signal(11) => f.write_str("SIGSEGV"),
+            Self::Signal(15) => f.write_str("SIGTERM"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// Who opened a connection, and when: known for connections opened while the observer ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The process that called connect(2).
+    pub process: Process,
+    /// When it did.
+    pub opened_at: KernelTime,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A reset arrived.
+    ResetReceived,
+    /// This host sent a reset.
+    ResetSent {
+        /// The kernel's `sk_rst_reason`, if it gives one; the numbers differ between kernels.
+        reason: Option<u32>,
+        /// The socket's owner or a timer sent it; else it answers a packet.
+        active: bool,
+        /// It answers data that came after this end had closed. The kernel reports a reset received just before,
+        /// though there was none on the wire.
+        data_after_close: bool,
+    },
+    /// The peer's FIN arrived on an established connection.
+    FinReceived,
+    /// An exiting process closed its connection.
+    ExitClose,
+}
+
+/// Which way the last payload went. Jiffies are 1 to 10 ms long, so that both may fall into one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastPayload {
+    /// This end sent last.
+    Sent,
+    /// This end received last.
+    Received,
+    /// Both in the same jiffy: not known.
+    Tie,
+}
+
+/// What the socket knew at the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Bytes that the application wrote and the peer did not acknowledge, own FIN not counted.
+    pub unacked: u32,
+    /// The peer's kernel acknowledged nothing of the current flight.
+    pub flight_never_acked: bool,
+    /// When the current flight was first sent; `None` if no data was ever sent.
+    pub first_transmit_at: Option<KernelTime>,
+    /// The socket's clock: when the segment at hand was handled.
+    pub clock: KernelTime,
+    /// Which way the last payload went; `None` if there was none at all.
+    pub last_payload: Option<LastPayload>,
+    /// How long the connection had been idle before the last request; `None` where the clock of jiffies does not tell
+    /// (a response began, retransmissions, or the length of a jiffy is not known yet).
+    pub idle_before_request: Option<Duration>,
+    /// How long ago the last payload went either way; `None` if there was none or the length of a jiffy is unknown.
+    pub idle_now: Option<Duration>,
+    /// Smallest round trip time, `None` without a sample.
+    pub rtt_min: Option<Duration>,
+    /// Payload bytes sent, retransmissions included.
+    pub bytes_sent: u64,
+    /// Payload bytes that the peer acknowledged.
+    pub bytes_acked: u64,
+    /// Payload bytes received.
+    pub bytes_received: u64,
+    /// Received bytes that the application has not read.
+    pub unread: u32,
+    /// Retransmissions of the current flight by timer.
+    pub retransmits: u32,
+    /// Retransmissions of the connection.
+    pub total_retransmits: u32,
+    /// Pending error of the socket, an errno; 0 if none.
+    pub error: i32,
+}
+
+/// Identity of a socket in this kernel while it lives: its address, which may be used again for another one later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SocketId(pub u64);
+
+/// One event of one connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// When.
+    pub at: KernelTime,
+    /// What.
+    pub event: Event,
+    /// On which socket; `None` if the kernel had none, or a listening one.
+    pub socket: Option<SocketId>,
+    /// Inode of the network namespace; `None` if unknown.
+    pub netns: Option<u32>,
+    /// Id of the cgroup (v2) that the socket was created in; `None` if unknown.
+    pub cgroup_id: Option<u64>,
+    /// This end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// TCP state before the event; `None` if unknown.
+    pub state_before: Option<TcpState>,
+    /// Who opened the connection. `None` for accepted connections, and for those older than the observer.
+    pub owner: Option<Owner>,
+    /// The process that caused the event, where there is one.
+    pub current: Option<Process>,
+    /// How that process is ending, if it is.
+    pub exit: Option<Exit>,
+    /// What the socket knew; `None` for all but full sockets.
+    pub snapshot: Option<Snapshot>,
+}

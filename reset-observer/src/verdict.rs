@@ -1,0 +1,328 @@
+//! What we say about one connection, in the domain's words. The names of the enums are public: they are the strings of
+//! the JSON lines and of the metric labels.
+
+use std::{fmt, net::SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{KernelTime, TcpState};
+
+/// Declares a closed enum whose names are public: [`fmt::Display`] and serde agree, and `ALL` lists every value, so
+/// that each metric series exists at zero.
+macro_rules! closed_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+ }
+
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The public name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+closed_enum! {
+    /// Why a connection ended.
+    Cause {
+        /// The backend process died abnormally, or vanished, with a request outstanding.
+        BackendCrash = "backend_crash",
+        /// The same, but the process ended in good order: a deploy that does not drain.
+        BackendRestart = "backend_restart",
+        /// The backend lives and aborted this one connection.
+        BackendAbort = "backend_abort",
+        /// nginx sent a request on a pooled connection that the backend was closing, or had closed, for idleness.
+        KeepaliveRace = "keepalive_race",
+        /// Something between the two forgot or dropped the idle connection.
+        MiddleboxIdleDrop = "middlebox_idle_drop",
+        /// Nothing listens at the upstream server.
+        ConnectionRefused = "connection_refused",
+        /// The listener lives but turned this new connection away.
+        ConnectionLimit = "connection_limit",
+        /// The client left first, and nginx cut the upstream connection.
+        ClientAbort = "client_abort",
+        /// nginx gave up waiting.
+        ProxyTimeout = "proxy_timeout",
+        /// An nginx worker died.
+        ProxyCrash = "proxy_crash",
+        /// Closed or reset with no request outstanding: harmless.
+        IdleClose = "idle_close",
+        /// The evidence does not decide.
+        Unknown = "unknown",
+    }
+}
+
+closed_enum! {
+    /// How sure we are.
+    Confidence {
+        /// The evidence excludes the other causes.
+        High = "high",
+        /// The best explanation; another one is possible.
+        Medium = "medium",
+        /// A guess better than none.
+        Low = "low",
+    }
+}
+
+closed_enum! {
+    /// What it did to a request.
+    Impact {
+        /// A request failed.
+        RequestFailed = "request_failed",
+        /// nginx hid it by trying again.
+        RequestRetried = "request_retried",
+        /// No request was outstanding.
+        None = "none",
+        /// Not known.
+        Unknown = "unknown",
+    }
+}
+
+closed_enum! {
+    /// How the connection ended.
+    Signal {
+        /// A reset arrived.
+        RstReceived = "rst_received",
+        /// This host sent a reset.
+        RstSent = "rst_sent",
+        /// The peer's FIN arrived, and no reset after it.
+        FinReceived = "fin_received",
+        /// Nobody answered.
+        TimedOut = "timed_out",
+    }
+}
+
+closed_enum! {
+    /// Which side of nginx a connection is on.
+    Leg {
+        /// An nginx worker connected it.
+        Upstream = "upstream",
+        /// Accepted on an nginx listening socket.
+        Client = "client",
+        /// The same-host other end of an upstream connection.
+        Backend = "backend",
+        /// None of these.
+        Other = "other",
+    }
+}
+
+closed_enum! {
+    /// What decided a verdict, and what was found beside it.
+    Evidence {
+        /// The peer's FIN arrived.
+        FinSeen = "fin_seen",
+        /// The peer's kernel acknowledged nothing of the request.
+        FlightNeverAcked = "flight_never_acked",
+        /// The peer's kernel acknowledged the whole request, and no response byte came after it.
+        RequestAcked = "request_acked",
+        /// The request was written after the FIN had arrived.
+        WrittenAfterFin = "written_after_fin",
+        /// The connection had carried a request before this one.
+        ConnectionReused = "connection_reused",
+        /// A response had begun.
+        ResponseBegan = "response_began",
+        /// No response byte was ever received.
+        NothingReceived = "nothing_received",
+        /// Nothing was outstanding.
+        NothingOutstanding = "nothing_outstanding",
+        /// The answer came sooner than the fastest round trip to the backend.
+        SoonerThanRttMin = "sooner_than_rtt_min",
+        /// The connection had been idle for about the backend's learned idle timeout.
+        IdleMatchesLearnedTimeout = "idle_matches_learned_timeout",
+        /// The connection had been idle for much less than the backend's learned idle timeout.
+        IdleShortOfLearnedTimeout = "idle_short_of_learned_timeout",
+        /// The backend's process on this host died abnormally.
+        LocalProcessCrashed = "local_process_crashed",
+        /// The backend's process on this host ended in good order.
+        LocalProcessEnded = "local_process_ended",
+        /// The backend on this host sent the reset or the FIN itself.
+        LocalPeerSent = "local_peer_sent",
+        /// The backend is on this host and did not send this reset.
+        LocalPeerNeverSent = "local_peer_never_sent",
+        /// The server refused connections right around it.
+        ServerRefused = "server_refused",
+        /// Several connections to the server were cut at once.
+        CutTogether = "cut_together",
+        /// The handshake was answered with a reset.
+        HandshakeRefused = "handshake_refused",
+        /// The connection was cut about one round trip after it was opened.
+        CutWhenOpened = "cut_when_opened",
+        /// The process that sent the reset was exiting.
+        OwnerExiting = "owner_exiting",
+        /// The client's connection to the same worker ended just before.
+        ClientLeftBefore = "client_left_before",
+        /// The kernel counted no reset on the wire: data came after close.
+        DataAfterClose = "data_after_close",
+    }
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// IP address.
+    pub addr: std::net::IpAddr,
+    /// Port.
+    pub port: u16,
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self { addr: address.ip(), port: address.port() }
+    }
+}
+
+/// What part a process plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// nginx's master.
+    Master,
+    /// One of its workers.
+    Worker,
+    /// Cache manager or cache loader.
+    Cache,
+    /// No part of nginx.
+    Other,
+}
+
+/// The process behind the local end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessLabel {
+    /// Process id in the initial pid namespace.
+    pub pid: u32,
+    /// Command name.
+    pub name: String,
+    /// Its part in nginx.
+    pub role: Role,
+    /// Position of a worker among its master's, from 0 in the order of their pids; stays small, unlike a pid.
+    #[serde(skip)]
+    pub ordinal: Option<u32>,
+}
+
+/// The upstream block and server behind the remote end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct UpstreamLabel {
+    /// Name of the upstream block, where the configuration tells.
+    pub name: Option<String>,
+    /// Address of the server.
+    pub server: String,
+}
+
+/// Times around the event. `null` where not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Age of the connection, milliseconds.
+    pub connection_age_ms: Option<f64>,
+    /// How long the connection had been idle before the request, milliseconds.
+    pub idle_before_request_ms: Option<f64>,
+    /// From the request to the event, microseconds.
+    pub since_request_us: Option<u64>,
+    /// Smallest round trip time, microseconds.
+    pub rtt_min_us: Option<u64>,
+}
+
+/// Payload bytes of the connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bytes {
+    /// Sent, retransmissions included.
+    pub sent: u64,
+    /// Acknowledged by the peer.
+    pub acked: u64,
+    /// Received.
+    pub received: u64,
+    /// Written and not acknowledged.
+    pub unacked: u64,
+}
+
+/// The reset packet itself, where the kernel lets us see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RstPacket {
+    /// TCP flags: `R`, or `RA` with an acknowledgement.
+    pub flags: String,
+    /// TTL or hop limit on arrival.
+    pub ttl: u8,
+    /// TTL or hop limit of the connection's SYN-ACK.
+    pub syn_ack_ttl: Option<u8>,
+    /// Window.
+    pub window: u16,
+}
+
+/// The request that was hurt, where the error log tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Request line.
+    pub line: String,
+    /// Client address.
+    pub client: String,
+    /// Host header.
+    pub host: Option<String>,
+}
+
+/// What we say about one connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// When the connection ended.
+    #[serde(skip)]
+    pub at: KernelTime,
+    /// Why.
+    pub cause: Cause,
+    /// How sure.
+    pub confidence: Confidence,
+    /// What it did to a request.
+    pub impact: Impact,
+    /// How the connection ended.
+    pub signal: Signal,
+    /// Which side of nginx.
+    pub leg: Leg,
+    /// This end.
+    pub local: Endpoint,
+    /// The other end.
+    pub remote: Endpoint,
+    /// State before the event.
+    pub tcp_state: Option<TcpState>,
+    /// Inode of the network namespace.
+    pub netns: Option<u32>,
+    /// Who held the connection.
+    pub process: Option<ProcessLabel>,
+    /// Whom it led to; `null` on other legs.
+    pub upstream: Option<UpstreamLabel>,
+    /// Times.
+    pub timing: Timing,
+    /// Payload.
+    pub bytes: Option<Bytes>,
+    /// The reset packet.
+    pub rst: Option<RstPacket>,
+    /// What decided it, strongest first.
+    pub evidence: Vec<Evidence>,
+    /// The request.
+    pub request: Option<Request>,
+    /// What to change; `null` where nothing is wrong.
+    pub advice: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_in_json_is_the_name_in_metrics() {
+        for cause in Cause::ALL {
+            assert_eq!(serde_json::to_string(cause).unwrap(), format!("\"{cause}\""));
+        }
+        for evidence in Evidence::ALL {
+            assert_eq!(serde_json::to_string(evidence).unwrap(), format!("\"{evidence}\""));
+        }
+    }
+}
