@@ -40,7 +40,7 @@ fn write_empty_object() -> Result<()> {
 
 /// Lets aya-build run the nested cargo.
 fn build(choice: &Choice) -> Result<()> {
-    use_linker(&choice.linker);
+    prepare_nested_cargo(&choice.linker);
     let programs = Package {
         name: "reset-observer-ebpf",
         root_dir: "../reset-observer-ebpf",
@@ -50,9 +50,12 @@ fn build(choice: &Choice) -> Result<()> {
     build_ebpf([programs], Toolchain::Custom(&choice.toolchain))
 }
 
-/// aya-build has no parameter for the linker; cargo takes it from the environment.
-fn use_linker(linker: &Path) {
+/// aya-build has no parameters for these; the nested cargo takes them from the environment.
+fn prepare_nested_cargo(linker: &Path) {
     println!("cargo:rerun-if-changed={}", linker.display());
     // SAFETY: a build script is a process of its own, and no other thread has been started yet.
     unsafe { env::set_var("CARGO_TARGET_BPFEL_UNKNOWN_NONE_LINKER", linker) };
+    // aya-build turns each line that the nested cargo prints into a warning; this leaves the real ones.
+    // SAFETY: as above.
+    unsafe { env::set_var("CARGO_TERM_QUIET", "true") };
 }

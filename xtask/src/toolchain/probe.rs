@@ -7,10 +7,14 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::{Choice, compiler::Compiler};
 use crate::program::typed;
 
+/// With link-time optimisation as in the workspace, rustc throws out what is not used of `core`; bpf-linker alone takes
+/// five seconds for it.
 const MANIFEST: &str = r#"[package]
 name = "probe"
 edition = "2024"
 [workspace]
+[profile.release]
+lto = "thin"
 "#;
 
 const PROGRAM: &str = r#"#![no_std]
