@@ -1,1 +1,30 @@
-//! The lab.
+//! The lab: real nginx, real backends, a router with conntrack and a wire with delay, all in network namespaces that
+//! vanish with the process; and scenarios whose truth is known because the lab did the deed itself.
+//!
+//! Nothing here is named or pinned: no `ip netns`, no interface in the host's namespace, no process without a
+//! parent-death signal. Whatever way the lab ends, even by SIGKILL, the machine is as it was.
+
+#![forbid(unsafe_code)]
+
+pub mod backend;
+pub mod child;
+pub mod client;
+pub mod counters;
+pub mod demo;
+pub mod enter;
+pub mod fault;
+pub mod interrupt;
+pub mod judge;
+pub mod lines;
+pub mod lock;
+pub mod namespace;
+pub mod nginx;
+pub mod observer;
+pub mod programs;
+pub mod router;
+pub mod scenario;
+pub mod stage;
+pub mod topology;
+pub mod trial;
+pub mod truth;
+pub mod wire;

@@ -1,0 +1,121 @@
+//! A backend as the lab sees it: the fault backend or a real Node, and the events that it tells.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::child::{Child, Launch};
+use crate::namespace::Namespace;
+use crate::programs;
+
+/// How long a backend may take for what it was asked to do.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An ordinary Node server that tells when a connection of its ends.
+const NODE_SERVER: &str = r"
+const [address, port, keepAlive] = process.argv.slice(2);
+const say = (event, peer) => process.stdout.write(JSON.stringify({ event, peer }) + '\n');
+const server = require('http').createServer((request, response) => response.end('ok\n'));
+server.keepAliveTimeout = Number(keepAlive);
+server.on('connection', socket => {
+  const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
+  const peer = `${host}:${socket.remotePort}`;
+  let byPeer = false;
+  socket.on('end', () => { byPeer = true; });
+  socket.on('close', () => say(byPeer ? 'client_closed' : 'idle_close', peer));
+});
+server.listen(Number(port), address, () => say('ready', null));
+";
+
+/// Which backend to run.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// The fault backend, with these further flags.
+    Fault(&'static [&'static str]),
+    /// Real Node with this `keepAliveTimeout` in milliseconds; Node 20 closes a second later than it says.
+    Node(u32),
+    /// Nobody listens.
+    Nobody,
+}
+
+/// One event that a backend told.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// What happened: `ready`, `request`, `idle_close`, `dying` ...
+    pub name: String,
+    /// The proxy's end of the connection that it happened on.
+    pub peer: Option<SocketAddr>,
+}
+
+/// A running backend.
+#[derive(Debug)]
+pub struct Backend {
+    process: Child,
+}
+
+impl Backend {
+    /// Starts a backend inside `net`; none if the kind is [`Kind::Nobody`].
+    pub fn start(kind: &Kind, net: &Namespace, listen: SocketAddr, dir: &Path) -> Result<Option<Self>> {
+        let launch = match kind {
+            Kind::Nobody => return Ok(None),
+            Kind::Fault(flags) => Launch::new("the fault backend", programs::lab()?)
+                .args(["backend", "--listen", &listen.to_string()])
+                .args(*flags),
+            Kind::Node(keep_alive_ms) => {
+                let script = dir.join("server.js");
+                fs::write(&script, NODE_SERVER)?;
+                let arguments = [listen.ip().to_string(), listen.port().to_string(), keep_alive_ms.to_string()];
+                Launch::new("node", programs::node()?).arg(script).args(arguments)
+            }
+        };
+        let backend = Self { process: launch.inside(net).start()? };
+        backend.wait_for("ready", 0)?;
+        Ok(Some(backend))
+    }
+
+    /// How many events were told so far: a bookmark for [`Backend::wait_for`].
+    pub fn told(&self) -> usize {
+        self.process.stdout.count()
+    }
+
+    /// Waits for the first event of this name since bookmark `seen`.
+    pub fn wait_for(&self, name: &str, seen: usize) -> Result<Event> {
+        let pick = |line: &str| parse(line).filter(|event| event.name == name);
+        let event = self.process.stdout.wait_for(seen, PATIENCE, pick);
+        event.with_context(|| format!("the lab itself: no event {name:?} from the backend"))
+    }
+
+    /// Every event of this name.
+    pub fn events(&self, name: &str) -> Vec<Event> {
+        self.process.stdout.all().iter().filter_map(|line| parse(line)).filter(|event| event.name == name).collect()
+    }
+
+    /// Every line that the backend wrote.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.process.stdout.all();
+        lines.extend(self.process.stderr.all());
+        lines
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub fn terminate(&self) -> Result<()> {
+        self.process.signal(Signal::TERM)
+    }
+
+    /// Waits until it has ended, and tells how.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        self.process.wait(PATIENCE)
+    }
+}
+
+fn parse(line: &str) -> Option<Event> {
+    let event: Value = serde_json::from_str(line).ok()?;
+    let peer = event["peer"].as_str().and_then(|peer| peer.parse().ok());
+    Some(Event { name: event["event"].as_str()?.to_owned(), peer })
+}

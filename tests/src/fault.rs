@@ -1,0 +1,111 @@
+//! The fault backend: a small HTTP/1.1 server that misbehaves exactly as the request's path asks.
+//!
+//! Each noteworthy thing that it does is one JSON line on standard output, so that the lab can wait for the event.
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use serde_json::{Value, json};
+
+mod deed;
+mod request;
+
+use deed::{Deed, Next};
+use request::Head;
+
+/// How the fault backend behaves whatever the path says.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FaultArgs {
+    /// Where to listen
+    #[arg(long)]
+    listen: SocketAddr,
+    /// Close a connection with a FIN after so many milliseconds without a request
+    #[arg(long)]
+    idle_close_ms: Option<u64>,
+    /// Accept and close at once what comes beyond so many open connections
+    #[arg(long)]
+    max_connections: Option<usize>,
+    /// Abort a response with a reset after so many bytes of its body
+    #[arg(long)]
+    max_response: Option<usize>,
+    /// On SIGTERM exit with code 0, rather than die of it
+    #[arg(long)]
+    graceful: bool,
+}
+
+/// Serves until something ends the process.
+pub fn serve(args: &FaultArgs) -> Result<()> {
+    if args.graceful {
+        let always = Arc::new(AtomicBool::new(true));
+        signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGTERM, 0, always)?;
+    }
+    let listener = TcpListener::bind(args.listen).with_context(|| format!("cannot listen at {}", args.listen))?;
+    report("ready", None, &json!({ "addr": args.listen }));
+    let open = Arc::new(AtomicUsize::new(0));
+    for stream in listener.incoming() {
+        let stream = stream.context("cannot accept")?;
+        let peer = stream.peer_addr().ok();
+        if args.max_connections.is_some_and(|limit| open.load(Ordering::SeqCst) >= limit) {
+            drop(stream);
+            report("turned_away", peer, &Value::Null);
+            continue;
+        }
+        open.fetch_add(1, Ordering::SeqCst);
+        let (args, open) = (args.clone(), open.clone());
+        thread::spawn(move || {
+            // A connection that fails is the business of these faults, not an error of this program.
+            let _ = converse(stream, peer, &args);
+            open.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+    Ok(())
+}
+
+fn converse(mut stream: TcpStream, peer: Option<SocketAddr>, args: &FaultArgs) -> Result<()> {
+    stream.set_nodelay(true)?;
+    loop {
+        if !readable_within(&stream, args.idle_close_ms)? {
+            drop(stream);
+            report("idle_close", peer, &Value::Null);
+            return Ok(());
+        }
+        let Some(head) = Head::read(&mut stream)? else {
+            report("client_closed", peer, &Value::Null);
+            return Ok(());
+        };
+        let deed = Deed::asked_for(&head.path);
+        if !deed.leaves_body_unread() {
+            head.skip_body(&mut stream)?;
+        }
+        report("request", peer, &json!({ "path": head.path }));
+        if deed.perform(&mut stream, peer, args.max_response)? == Next::Close {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for data or the end of the stream; false if neither came within `limit_ms`.
+fn readable_within(stream: &TcpStream, limit_ms: Option<u64>) -> Result<bool> {
+    // Not `SO_RCVTIMEO`: it counts in jiffies of up to 10 ms, this in nanoseconds.
+    let timeout = limit_ms.map(Duration::from_millis).map(Timespec::try_from).transpose()?;
+    let fd = stream.as_fd();
+    Ok(rustix::event::poll(&mut [PollFd::new(&fd, PollFlags::IN)], timeout.as_ref())? > 0)
+}
+
+/// Prints one event; `more` is an object of further fields, or null.
+fn report(event: &str, peer: Option<SocketAddr>, more: &Value) {
+    let mut line = json!({ "event": event, "peer": peer });
+    if let (Some(line), Some(more)) = (line.as_object_mut(), more.as_object()) {
+        line.extend(more.clone());
+    }
+    let mut stdout = io::stdout().lock();
+    // Without a reader there is no one to tell.
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}

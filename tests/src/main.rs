@@ -1,0 +1,93 @@
+//! The lab's command line: run a scenario or the demo, or be one of the lab's own small programs.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use lab::enter::EnterArgs;
+use lab::fault::FaultArgs;
+use lab::topology::Family;
+
+/// Real nginx, real backends and known truth, in network namespaces that vanish with this process.
+#[derive(Debug, Parser)]
+#[command(name = "lab", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: LabCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum LabCommand {
+    /// Show the observer telling the causes apart, one case after another
+    Demo,
+    /// List the scenarios
+    List,
+    /// Run scenarios without an observer and print their truth as JSON
+    Scenario {
+        /// Which; all if none is named
+        names: Vec<String>,
+        /// Run on IPv6
+        #[arg(long)]
+        ipv6: bool,
+    },
+    /// Run scenarios under the observer and compare its verdicts with the truth
+    Trial {
+        /// Which; all if none is named
+        names: Vec<String>,
+        /// Run on IPv6
+        #[arg(long)]
+        ipv6: bool,
+    },
+    /// Be a backend that misbehaves as each request's path asks
+    Backend(FaultArgs),
+    /// Be the wire of a namespace: hold each packet of its queues
+    #[command(hide = true)]
+    Wire {
+        /// How long to hold each packet, in microseconds
+        #[arg(long)]
+        delay_us: u64,
+    },
+    /// Become another program inside a namespace, bound to the life of the lab
+    #[command(hide = true)]
+    Enter(EnterArgs),
+    /// Keep a namespace until the lab is gone
+    #[command(hide = true)]
+    Hold {
+        /// Remove this directory then
+        #[arg(long)]
+        remove: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: LabCommand) -> Result<ExitCode> {
+    match command {
+        LabCommand::Demo => todo!(),
+        LabCommand::List => lab::scenario::list(),
+        LabCommand::Scenario { names, ipv6 } => lab::scenario::run_alone(&names, family(ipv6))?,
+        LabCommand::Trial { names, ipv6 } => {let _=(names,ipv6);todo!()},
+        LabCommand::Backend(args) => lab::fault::serve(&args)?,
+        LabCommand::Wire { delay_us } => lab::wire::hold_packets(Duration::from_micros(delay_us))?,
+        LabCommand::Enter(args) => lab::enter::enter(&args)?,
+        LabCommand::Hold { remove } => lab::enter::hold(remove)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn family(ipv6: bool) -> Family {
+    if ipv6 { Family::V6 } else { Family::V4 }
+}

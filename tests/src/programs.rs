@@ -1,0 +1,65 @@
+//! Where the programs are that the lab runs, and what to do about one that is missing.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The remedy that every message about a missing program ends with.
+const REMEDY: &str = "run `cargo xtask setup`";
+
+/// The nginx to run: `LAB_NGINX`, else the one that `cargo xtask setup` unpacks, else the one in `PATH`.
+pub fn nginx() -> Result<PathBuf> {
+    let unpacked = cache_dir().map(|cache| cache.join("nginx/usr/sbin/nginx"));
+    find("nginx", "LAB_NGINX", unpacked)
+}
+
+/// The Node to run: `LAB_NODE`, else the one in `PATH`.
+pub fn node() -> Result<PathBuf> {
+    find("node", "LAB_NODE", None)
+}
+
+/// The observer under test: `RESET_OBSERVER`, else the one built beside the lab.
+pub fn observer() -> Result<PathBuf> {
+    let beside = lab()?.with_file_name("reset-observer");
+    find("reset-observer", "RESET_OBSERVER", Some(beside))
+        .context("build it with `cargo build -p reset-observer`, or name it in RESET_OBSERVER")
+}
+
+/// The lab's own binary, which is also the fault backend, the wire and the launcher.
+pub fn lab() -> Result<PathBuf> {
+    let own = env::current_exe().context("cannot tell the lab's own path")?;
+    if own.file_name().is_some_and(|name| name == "lab") {
+        return Ok(own);
+    }
+    // An integration test lives in `deps/`, one level below the binaries that cargo built for it.
+    let candidate = own.parent().and_then(Path::parent).map(|dir| dir.join("lab"));
+    candidate.filter(|path| path.is_file()).context("the lab's binary is not built; run `cargo build -p lab`")
+}
+
+/// What keeps between runs: `$XDG_CACHE_HOME/reset-observer` or `~/.cache/reset-observer`.
+pub fn cache_dir() -> Option<PathBuf> {
+    let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let base = base.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))?;
+    Some(base.join("reset-observer"))
+}
+
+/// Fails with a sentence unless this process may make namespaces and attach programs.
+pub fn require_root() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("the lab makes network namespaces and needs root; run it with sudo");
+    }
+    Ok(())
+}
+
+fn find(name: &str, variable: &str, fallback: Option<PathBuf>) -> Result<PathBuf> {
+    if let Some(path) = env::var_os(variable).map(PathBuf::from) {
+        if path.is_file() {
+            return Ok(path);
+        }
+        bail!("{variable} names {}, which is not a file; unset it or {REMEDY}", path.display());
+    }
+    let in_path = env::var_os("PATH").map(|path| env::split_paths(&path).map(|dir| dir.join(name)).collect::<Vec<_>>());
+    let mut candidates = fallback.into_iter().chain(in_path.unwrap_or_default());
+    candidates.find(|path| path.is_file()).with_context(|| format!("{name} is not installed; {REMEDY}"))
+}

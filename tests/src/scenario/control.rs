@@ -1,0 +1,67 @@
+//! Negative controls: everyday traffic in which nothing goes wrong.
+
+use anyhow::{Result, ensure};
+
+use super::Scenario;
+use crate::backend::Kind;
+use crate::nginx::Settings;
+use crate::router::Router;
+use crate::stage::{Plan, Stage};
+use crate::topology::{Family, Shape};
+use crate::truth::Truth;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "control",
+        deed: "nothing goes wrong: keep-alive traffic, idle connections closed by the backend, clients that leave, a reload",
+        plan,
+        act: everyday,
+    },
+    Scenario {
+        name: "control_node",
+        deed: "nothing goes wrong: keep-alive traffic to a real Node, which closes its idle connections",
+        plan: node,
+        act: everyday,
+    },
+];
+
+fn plan(family: Family) -> Plan {
+    let shape = Shape::Routed { wire: None, router: Router::Plain };
+    let nginx = Settings { workers: 2, ..Settings::default() };
+    Plan { family, shape, nginx, backend: Kind::Fault(&["--idle-close-ms", "300"]) }
+}
+
+fn node(family: Family) -> Plan {
+    Plan { backend: Kind::Node(100), ..plan(family) }
+}
+
+fn everyday(stage: &mut Stage) -> Result<Truth> {
+    let mut statuses = chatter(stage)?;
+    // The pool empties because the backend closes each connection of it.
+    stage.backend()?.wait_for("idle_close", 0)?;
+    statuses.extend(chatter(stage)?);
+    // These workers close what is idle: the other way round.
+    stage.nginx().reload()?;
+    statuses.extend(chatter(stage)?);
+    let closed = stage.backend()?.told();
+    stage.backend()?.wait_for("idle_close", closed)?;
+    let odd = statuses.iter().find(|status| **status != 200);
+    ensure!(odd.is_none(), "the lab itself: a client got {odd:?}, not 200");
+    stage.check_error_log(&[])?;
+    let resets = stage.backend_growth("TcpOutRsts")? + stage.proxy_growth("TcpOutRsts")?;
+    ensure!(resets == 0, "the lab itself: there were {resets} resets in the negative control");
+    let proof = format!("{} answers of 200, no reset sent by either kernel", statuses.len());
+    Ok(stage.complete(Truth::of(stage.server()).prove(proof), &statuses))
+}
+
+/// A few clients at once, a few requests each; they close in good order when done.
+fn chatter(stage: &Stage) -> Result<Vec<u16>> {
+    let mut clients = (0..4).map(|_| stage.client()).collect::<Result<Vec<_>>>()?;
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        for client in &mut clients {
+            statuses.push(client.get("/ok")?.status);
+        }
+    }
+    Ok(statuses)
+}

@@ -1,0 +1,106 @@
+//! nginx sends a request on a pooled connection that the backend is closing, or has closed, for idleness.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::Scenario;
+use crate::backend::Kind;
+use crate::nginx::Settings;
+use crate::router::Router;
+use crate::stage::{Plan, Stage};
+use crate::topology::{Family, Shape, WirePlace, WireSetting};
+use crate::truth::Truth;
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "race_crossing",
+        deed: "the backend closes its idle connection, and nginx reuses it while the FIN is still on a wire of 30 ms",
+        plan: delayed,
+        act: crossing,
+    },
+    Scenario {
+        name: "race_crossing_post",
+        deed: "the same with a POST, which nginx does not repeat: the client gets a 502",
+        plan: delayed,
+        act: crossing_post,
+    },
+    Scenario {
+        name: "race_held",
+        deed: "on the loopback nginx is held (SIGSTOP) while a request comes in and then the backend closes its idle \
+               connection: nginx writes to a connection that is closed already",
+        plan: loopback,
+        act: held,
+    },
+    Scenario {
+        name: "race_held_node",
+        deed: "the same with a real Node and its keepAliveTimeout",
+        plan: loopback_node,
+        act: held,
+    },
+];
+
+/// What nginx logs when it finds the FIN in place of an answer.
+const PREMATURE: &str = "upstream prematurely closed connection while reading response header from upstream";
+
+fn delayed(family: Family) -> Plan {
+    let wire = Some(WireSetting { place: WirePlace::BeforeRouter, delay: Duration::from_millis(30) });
+    let shape = Shape::Routed { wire, router: Router::Plain };
+    Plan { family, shape, nginx: Settings::default(), backend: Kind::Fault(&["--idle-close-ms", "500"]) }
+}
+
+fn loopback(family: Family) -> Plan {
+    let backend = Kind::Fault(&["--idle-close-ms", "500"]);
+    Plan { family, shape: Shape::Loopback, nginx: Settings::default(), backend }
+}
+
+fn loopback_node(family: Family) -> Plan {
+    Plan { family, shape: Shape::Loopback, nginx: Settings::default(), backend: Kind::Node(100) }
+}
+
+fn crossing(stage: &mut Stage) -> Result<Truth> {
+    let mut client = stage.client()?;
+    let first = client.get("/ok")?.status;
+    let closed = stage.backend()?.wait_for("idle_close", 0)?.peer;
+    let second = client.get("/ok")?.status;
+    check(stage, [first, second], 200)?;
+    let truth = Truth::of(stage.server()).expect("keepalive_race", closed, Some("request_retried"));
+    prove(stage, truth, &[first, second])
+}
+
+fn crossing_post(stage: &mut Stage) -> Result<Truth> {
+    let mut client = stage.client()?;
+    let first = client.get("/ok")?.status;
+    let closed = stage.backend()?.wait_for("idle_close", 0)?.peer;
+    let second = client.post("/ok", "a body")?.status;
+    check(stage, [first, second], 502)?;
+    let truth = Truth::of(stage.server()).expect("keepalive_race", closed, Some("request_failed"));
+    prove(stage, truth, &[first, second])
+}
+
+fn held(stage: &mut Stage) -> Result<Truth> {
+    let mut client = stage.client()?;
+    let first = client.get("/ok")?.status;
+    // nginx takes events in the order in which they came: the request has to be there before the FIN.
+    stage.nginx().hold_still()?;
+    client.send("GET", "/ok", "")?;
+    let closed = stage.backend()?.wait_for("idle_close", 0)?.peer;
+    stage.nginx().go_on()?;
+    let second = client.receive()?.status;
+    check(stage, [first, second], 200)?;
+    let truth = Truth::of(stage.server()).expect("keepalive_race", closed, Some("request_retried"));
+    prove(stage, truth, &[first, second])
+}
+
+fn check(stage: &Stage, statuses: [u16; 2], second: u16) -> Result<()> {
+    ensure!(statuses == [200, second], "the lab itself: the client got {statuses:?}, not 200 and {second}");
+    stage.check_error_log(&[PREMATURE])
+}
+
+/// The request must have met a socket that its owner had closed: the kernel counts that.
+fn prove(stage: &Stage, truth: Truth, statuses: &[u16]) -> Result<Truth> {
+    let aborts = stage.backend_growth("TcpExtTCPAbortOnData")?;
+    ensure!(aborts == 1, "the lab itself: the backend's kernel met data after close {aborts} times, not once");
+    let truth = truth.prove(format!("the backend's kernel counted TCPAbortOnData {aborts}"));
+    Ok(stage.complete(truth, statuses))
+}

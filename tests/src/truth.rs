@@ -1,0 +1,66 @@
+//! What a scenario did, as a fact: what the observer must say, and what it may say.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+/// A verdict that must be given, exactly once, for one connection.
+#[derive(Debug, Clone, Serialize)]
+pub struct Expected {
+    /// The cause, by its public name.
+    pub cause: &'static str,
+    /// The proxy's port of the connection; none if the scenario cannot know it.
+    pub local_port: Option<u16>,
+    /// What it did to the request, by its public name; none where nginx's doings leave it open.
+    pub impact: Option<&'static str>,
+}
+
+/// The truth of one run of a scenario.
+#[derive(Debug, Clone, Serialize)]
+pub struct Truth {
+    /// The upstream server as the proxy reaches it.
+    pub server: SocketAddr,
+    /// The verdicts that must be given.
+    pub expected: Vec<Expected>,
+    /// Causes of further verdicts that are right as well; `idle_close` always is.
+    pub also_right: Vec<&'static str>,
+    /// The status codes that the client got, in order.
+    pub statuses: Vec<u16>,
+    /// What nginx wrote to its error log.
+    pub error_log: Vec<String>,
+    /// What the lab itself measured that proves the mechanism.
+    pub proof: Vec<String>,
+}
+
+impl Truth {
+    /// Nothing expected yet of `server`.
+    pub fn of(server: SocketAddr) -> Self {
+        Self {
+            server,
+            expected: Vec::new(),
+            also_right: Vec::new(),
+            statuses: Vec::new(),
+            error_log: Vec::new(),
+            proof: Vec::new(),
+        }
+    }
+
+    /// One more verdict that must be given.
+    pub fn expect(mut self, cause: &'static str, connection: Option<SocketAddr>, impact: Option<&'static str>) -> Self {
+        let local_port = connection.map(|peer| peer.port());
+        self.expected.push(Expected { cause, local_port, impact });
+        self
+    }
+
+    /// One more measurement that proves the mechanism.
+    pub fn prove(mut self, measured: String) -> Self {
+        self.proof.push(measured);
+        self
+    }
+
+    /// Further verdicts of this cause are right as well.
+    pub fn allow(mut self, cause: &'static str) -> Self {
+        self.also_right.push(cause);
+        self
+    }
+}
