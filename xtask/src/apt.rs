@@ -25,7 +25,7 @@ pub(crate) fn offers(packages: &[String]) -> Result<bool> {
     if !is_root() {
         return Ok(false);
     }
-    run_aloud("apt does not know the packages; fetching its lists", &mut update())?;
+    update("apt does not know the packages; fetching its lists")?;
     candidates_for(packages)
 }
 
@@ -33,22 +33,22 @@ pub(crate) fn offers(packages: &[String]) -> Result<bool> {
 pub(crate) fn install(why: &str, packages: &[String]) -> Result<()> {
     let mut install = install_command(packages);
     if !is_root() {
-        return Err(Missing::new(format!("{why}; only root may install packages"), by_hand(packages)));
+        return Err(Missing::error(format!("{why}; only root may install packages"), by_hand(packages)));
     }
     refuse_removal(packages)?;
     if run_aloud(why, &mut install).is_ok() {
         return Ok(());
     }
     // Old lists name package files that the archive has replaced since.
-    let again = run_aloud("apt failed; fetching its lists once in case they are old", &mut update())
-        .and_then(|()| run_aloud(why, &mut install));
-    again.map_err(|error| Missing::new(format!("{why}: {error:#}; apt's reason is above"), by_hand(packages)))
+    let again =
+        update("apt failed; fetching its lists once in case they are old").and_then(|()| run_aloud(why, &mut install));
+    again.map_err(|error| Missing::error(format!("{why}: {error:#}; apt's reason is above"), by_hand(packages)))
 }
 
 /// What a person would type to the same end.
 pub(crate) fn by_hand(packages: &[String]) -> [String; 2] {
     let write = if is_root() { typed } else { typed_as_root };
-    [write(&update()), write(&install_command(packages))]
+    [write(&update_command()), write(&install_command(packages))]
 }
 
 /// Asks apt for a dry run first: it explains a conflict better before it is in the middle of something.
@@ -66,7 +66,15 @@ fn refuse_removal(packages: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn update() -> Command {
+/// Fetches apt's lists; says by hand how, where only root may.
+pub(crate) fn update(why: &str) -> Result<()> {
+    if !is_root() {
+        return Err(Missing::error(format!("{why}; only root may do that"), [typed_as_root(&update_command())]));
+    }
+    run_aloud(why, &mut update_command())
+}
+
+fn update_command() -> Command {
     let mut command = Command::new("apt-get");
     command.args(["update", "-q"]);
     command

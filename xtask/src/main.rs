@@ -2,17 +2,21 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod lab_tools;
 mod missing;
+mod nginx;
 mod pins;
 mod program;
+mod task;
 mod toolchain;
+mod workspace;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Builds, tests and shows reset-observer.
+/// Builds, shows and tests reset-observer; each task first sets up what it needs.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -22,12 +26,35 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Finds or installs what the eBPF programs are built with
+    /// Find or install what the eBPF programs are built with, and what the lab runs
     Setup {
         /// Only say what is there and what is missing; install nothing
         #[arg(long)]
         check: bool,
+        /// Leave out nginx, Node and the network tools of the lab
+        #[arg(long)]
+        without_lab: bool,
     },
+    /// Show crashes, races and idle drops on a real nginx in network namespaces (as root)
+    Demo {
+        /// What to hand to the demo, after `--`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Run the tests: unit tests, and as root the lab on this kernel
+    Test {
+        /// Leave out the lab
+        #[arg(long)]
+        unit: bool,
+    },
+    /// Build and run the program itself (as root), as in `cargo xtask run -- observe --port 3000`
+    Run {
+        /// What to hand to the program
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Check format, lints of both sides, and documentation; warnings are errors
+    Check,
 }
 
 fn main() -> ExitCode {
@@ -43,10 +70,10 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     let pins = pins::Pins::load()?;
     match task {
-        Task::Setup { check } => {
-            let choice = if check { toolchain::check(&pins)? } else { toolchain::ensure(&pins)? };
-            println!("eBPF toolchain: {}", toolchain::describe(&choice));
-            Ok(())
-        }
+        Task::Setup { check, without_lab } => task::setup::setup(&pins, check, without_lab),
+        Task::Demo { arguments } => task::demo::demo(&pins, &arguments),
+        Task::Test { unit } => task::test::test(&pins, unit),
+        Task::Run { arguments } => task::run::run(&pins, &arguments),
+        Task::Check => task::check::check(&pins),
     }
 }

@@ -10,7 +10,7 @@ pub(crate) struct Missing {
 }
 
 impl Missing {
-    pub(crate) fn new(what: impl Into<String>, commands: impl IntoIterator<Item = String>) -> anyhow::Error {
+    pub(crate) fn error(what: impl Into<String>, commands: impl IntoIterator<Item = String>) -> anyhow::Error {
         Self { what: what.into(), commands: commands.into_iter().collect() }.into()
     }
 }
@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn the_commands_stand_on_lines_of_their_own() {
-        let error = Missing::new("nginx is missing", ["apt-get update".into(), "apt-get install nginx".into()]);
+        let error = Missing::error("nginx is missing", ["apt-get update".into(), "apt-get install nginx".into()]);
         assert_eq!(error.to_string(), "nginx is missing\ntype:\n    apt-get update\n    apt-get install nginx");
     }
 }

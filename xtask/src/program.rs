@@ -62,7 +62,8 @@ pub(crate) fn typed(command: &Command) -> String {
     let variables = command
         .get_envs()
         .filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, quoted(&value?.to_string_lossy()))));
-    let words = [command.get_program()].into_iter().chain(command.get_args()).map(|word| quoted(&word.to_string_lossy()));
+    let words =
+        [command.get_program()].into_iter().chain(command.get_args()).map(|word| quoted(&word.to_string_lossy()));
     variables.chain(words).collect::<Vec<_>>().join(" ")
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn ensure(pins: &Pins) -> Result<Choice> {
 pub(crate) fn check(pins: &Pins) -> Result<Choice> {
     let cache = cache_dir()?;
     recorded(pins, &cache).or_else(|| present(pins, &cache)).ok_or_else(|| {
-        Missing::new(
+        Missing::error(
             format!("no toolchain here can build for {}; `cargo xtask setup` installs one, or", pins.target),
             install::ways(pins),
         )
@@ -53,7 +53,7 @@ pub(crate) fn describe(choice: &Choice) -> String {
 
 pub(crate) fn cache_dir() -> Result<PathBuf> {
     choice::cache_dir().ok_or_else(|| {
-        Missing::new("no place to keep the toolchain: HOME is not set", ["export HOME=/path/to/your/home".into()])
+        Missing::error("no place to keep the toolchain: HOME is not set", ["export HOME=/path/to/your/home".into()])
     })
 }
 

@@ -45,7 +45,11 @@ impl Compiler {
     /// Whether `core` can be had for `target`: built already, or as source that this compiler may build.
     pub(crate) fn has_core(&self, target: &str) -> bool {
         let (Ok(version), Ok(sysroot)) = (self.version(), self.sysroot()) else { return false };
-        if version.nightly { sysroot.join("lib/rustlib/src/rust/library/core").is_dir() } else { has_prebuilt_core(&sysroot, target) }
+        if version.nightly {
+            sysroot.join("lib/rustlib/src/rust/library/core").is_dir()
+        } else {
+            has_prebuilt_core(&sysroot, target)
+        }
     }
 }
 

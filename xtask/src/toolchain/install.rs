@@ -33,10 +33,10 @@ fn link(pins: &Pins) -> Result<Compiler> {
 fn nightly(pins: &Pins) -> Result<Compiler> {
     let mut install = nightly_command(pins);
     if find("rustup").is_none() {
-        return Err(Missing::new("there is no rustup to install a compiler for BPF with", ways(pins)));
+        return Err(Missing::error("there is no rustup to install a compiler for BPF with", ways(pins)));
     }
     run_aloud("installing the pinned nightly with the source of core", &mut install)
-        .map_err(|error| Missing::new(format!("no compiler for BPF: {error:#}; its reason is above"), ways(pins)))?;
+        .map_err(|error| Missing::error(format!("no compiler for BPF: {error:#}; its reason is above"), ways(pins)))?;
     Ok(Compiler::named(&pins.nightly.toolchain))
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn build(pins: &Pins, compiler: &Compiler, cache: &Path) -> Result<Pa
     install.args(["--no-default-features", "--features", &format!("llvm-{llvm}"), "--root"]);
     install.arg(cache.join("bpf-linker"));
     run_aloud("building bpf-linker, about a minute", &mut install).map_err(|error| {
-        Missing::new(
+        Missing::error(
             format!("bpf-linker could not be built: {error:#}; with crates.io in reach, try again"),
             [typed(&install), "cargo xtask setup".into()],
         )
@@ -82,7 +82,7 @@ fn debian_llvm(major: u32) -> Result<PathBuf> {
     if prefix.join("lib/libLLVM.so").exists() || prefix.join(format!("lib/libLLVM-{major}.so")).exists() {
         return Ok(prefix);
     }
-    Err(Missing::new(
+    Err(Missing::error(
         format!("bpf-linker needs LLVM {major}, as the compiler has it, and {} has none", prefix.display()),
         crate::apt::by_hand(&[format!("llvm-{major}-dev")]),
     ))

@@ -1,0 +1,95 @@
+//! What the lab runs besides itself: nginx, Node, and the tools that make namespaces, routers and wires.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{apt, missing::Missing, nginx, program::find};
+
+/// The programs whose paths the lab is told.
+pub(crate) struct LabTools {
+    pub(crate) nginx: PathBuf,
+    pub(crate) node: PathBuf,
+}
+
+impl LabTools {
+    /// Tells a command where the lab's programs are.
+    pub(crate) fn tell(&self, command: &mut Command) {
+        command.env("LAB_NGINX", &self.nginx).env("LAB_NODE", &self.node);
+    }
+}
+
+/// A program that the lab calls, and the Debian package that it comes in.
+const TOOLS: [(&str, &str); 8] = [
+    ("node", "nodejs"),
+    ("ip", "iproute2"),
+    ("unshare", "util-linux"),
+    ("nft", "nftables"),
+    ("iptables", "iptables"),
+    ("ip6tables", "iptables"),
+    ("conntrack", "conntrack"),
+    ("setpriv", "util-linux"),
+];
+
+/// Finds what the lab needs, or installs it.
+pub(crate) fn ensure() -> Result<LabTools> {
+    let packages = missing_packages(|program| find(program).is_some());
+    if !packages.is_empty() {
+        let why = format!("installing what the lab runs: {}", packages.join(", "));
+        if !apt::is_here() {
+            return Err(Missing::error(
+                format!(
+                    "the lab needs the programs of {}; your system's package manager has them",
+                    packages.join(", ")
+                ),
+                [],
+            ));
+        }
+        apt::install(&why, &packages)?;
+    }
+    let nginx = match nginx::find_here()? {
+        Some(nginx) => nginx,
+        None => nginx::unpack()?,
+    };
+    tools(nginx)
+}
+
+/// Says what `ensure` would find, installing nothing.
+pub(crate) fn check() -> Result<LabTools> {
+    let packages = missing_packages(|program| find(program).is_some());
+    if !packages.is_empty() {
+        let what = format!("the lab lacks {}; `cargo xtask setup` installs them, or", packages.join(", "));
+        return Err(Missing::error(what, apt::by_hand(&packages)));
+    }
+    match nginx::find_here()? {
+        Some(nginx) => tools(nginx),
+        None => Err(Missing::error("the lab lacks an nginx, which setup unpacks", ["cargo xtask setup".into()])),
+    }
+}
+
+fn tools(nginx: PathBuf) -> Result<LabTools> {
+    match find("node") {
+        Some(node) => Ok(LabTools { nginx, node }),
+        None => Err(Missing::error("nodejs is installed, but there is no `node` in PATH", [])),
+    }
+}
+
+fn missing_packages(is_here: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut packages: Vec<_> =
+        TOOLS.iter().filter(|(program, _)| !is_here(program)).map(|(_, package)| (*package).to_owned()).collect();
+    packages.sort();
+    packages.dedup();
+    packages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_asked_for_once() {
+        assert_eq!(missing_packages(|program| !program.ends_with("tables")), ["iptables"]);
+        assert!(missing_packages(|_| true).is_empty());
+    }
+}

@@ -1,0 +1,7 @@
+//! The tasks, one file each.
+
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod run;
+pub(crate) mod setup;
+pub(crate) mod test;
