@@ -169,8 +169,10 @@ impl Topology {
         }
         for pair in self.nodes.windows(2) {
             let peer = pair[1].pid();
-            let link = format!("link add right type veth peer name left netns {peer}\n");
+            let link = format!("link add right type veth peer name left netns {peer}\nlink set right up\n");
             pair[0].run("ip", &["-batch", "-"], &link)?;
+            // An IPv6 address that is there before its link is up waits up to a second for its first use.
+            pair[1].run("ip", &["link", "set", "left", "up"], "")?;
         }
         for (index, node) in self.nodes.iter().enumerate() {
             node.run("ip", &["-batch", "-"], &self.addressing(index))?;
@@ -188,7 +190,7 @@ impl Topology {
             batch += &format!("addr add {}/128 dev lo nodad\n", self.loopback_address());
         }
         let mut interface = |name: &str, address: IpAddr| {
-            batch += &format!("addr add {address}/{length} dev {name}{nodad}\nlink set {name} up\n");
+            batch += &format!("addr add {address}/{length} dev {name}{nodad}\n");
         };
         if index > 0 {
             interface("left", self.address(index, End::Far));

@@ -1,5 +1,7 @@
 //! The backend process dies abnormally while a request waits for its answer.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 
 use super::Scenario;
@@ -7,7 +9,7 @@ use crate::backend::Kind;
 use crate::nginx::Settings;
 use crate::router::Router;
 use crate::stage::{Plan, Stage};
-use crate::topology::{Family, Shape};
+use crate::topology::{Family, Shape, WirePlace, WireSetting};
 use crate::truth::Truth;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -20,7 +22,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "crash_then_refused",
         deed: "the backend is killed (SIGKILL) after it has read a request: its kernel sends a FIN, then refuses the retry",
-        plan,
+        plan: delayed,
         act: crash_then_refused,
     },
     Scenario {
@@ -55,6 +57,12 @@ const PREMATURE: &str = "upstream prematurely closed connection while reading re
 fn plan(family: Family) -> Plan {
     let shape = Shape::Routed { wire: None, router: Router::Plain };
     Plan { family, shape, nginx: Settings::default(), backend: Kind::Fault(&[]) }
+}
+
+/// A dying process closes its connections before its listener; the delay lets the listener be gone when nginx retries.
+fn delayed(family: Family) -> Plan {
+    let wire = Some(WireSetting { place: WirePlace::BeforeRouter, delay: Duration::from_millis(5) });
+    Plan { shape: Shape::Routed { wire, router: Router::Plain }, ..plan(family) }
 }
 
 fn crash_with_reset(stage: &mut Stage) -> Result<Truth> {
