@@ -1,0 +1,79 @@
+//! State changes: who opened a connection, the peer's FIN, and a dying process that closes its connections.
+
+use aya_ebpf::programs::RawTracePointContext;
+use aya_log_ebpf::debug;
+use reset_observer_ebpf::record::{Hook, SocketKind};
+
+use crate::{
+    emit::{reserve, submit},
+    global::is_observed,
+    last_change, owner, process,
+    socket::{
+        self, TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT,
+    },
+};
+
+const TCP_FIN_WAIT1: u8 = 4;
+const TCP_LAST_ACK: u8 = 9;
+
+#[inline(always)]
+pub(crate) fn handle(ctx: &RawTracePointContext) {
+    let sk: u64 = ctx.arg(0);
+    let old: i32 = ctx.arg(1);
+    let new: i32 = ctx.arg(2);
+    match (old as u8, new as u8) {
+        (TCP_CLOSE, TCP_SYN_SENT) => opened(sk),
+        // An accepted connection may get the address of a socket whose end was not seen.
+        (TCP_SYN_RECV, TCP_ESTABLISHED) => owner::forget(sk),
+        (old @ TCP_ESTABLISHED, new @ TCP_CLOSE_WAIT) => emit(ctx, sk, Hook::FinReceived, old, new),
+        // Both changes happen only in close(2) or shutdown(2), in the context of the process.
+        (old @ TCP_ESTABLISHED, new @ TCP_FIN_WAIT1) | (old @ TCP_CLOSE_WAIT, new @ TCP_LAST_ACK) => {
+            if process::exiting_task().is_some() {
+                emit(ctx, sk, Hook::ExitClose, old, new);
+            }
+        }
+        (old, TCP_CLOSE) => closed(sk, old),
+        _ => {}
+    }
+}
+
+#[inline(always)]
+fn opened(sk: u64) {
+    let (local_port, remote_port) = socket::ports(sk);
+    if is_observed(local_port, remote_port) && socket::is_tcp(sk) {
+        owner::remember(sk);
+    }
+}
+
+/// A reset in either direction may still ask who opened the connection (an active one is sent after this change), so
+/// an aborted connection is left to be evicted or overwritten.
+#[inline(always)]
+fn closed(sk: u64, old: u8) {
+    last_change::note_closed(sk, old);
+    if !matches!(old, TCP_ESTABLISHED | TCP_CLOSE_WAIT | TCP_SYN_SENT) {
+        owner::forget(sk);
+    }
+}
+
+#[inline(always)]
+fn emit(ctx: &RawTracePointContext, sk: u64, hook: Hook, old: u8, new: u8) {
+    let (local_port, remote_port) = socket::ports(sk);
+    if !is_observed(local_port, remote_port) || !socket::is_tcp(sk) {
+        return;
+    }
+    debug!(ctx, "state {} to {} on ports {} {}", old, new, local_port, remote_port);
+    let Some(mut entry) = reserve(hook) else { return };
+    // SAFETY: `reserve` initialised the record.
+    let record = unsafe { entry.assume_init_mut() };
+    record.state_before = old;
+    record.state_after = new;
+    record.socket_kind = SocketKind::Full as u8;
+    socket::fill_identity(record, sk);
+    socket::fill_cgroup(record, sk);
+    socket::fill_snapshot(record, sk);
+    owner::fill(record, sk);
+    if let Hook::ExitClose = hook {
+        process::fill(record);
+    }
+    submit(entry);
+}

@@ -1,0 +1,63 @@
+//! The tuple of a received packet, for resets that answer one without a socket of its own: the packet's destination
+//! is the local end.
+
+use reset_observer_ebpf::{field::Field, record::RawRecord};
+
+use crate::{
+    read::{at, follow, read, read_or_zero},
+    socket::fill_ipv4,
+};
+
+/// Local and remote port of a packet, and where its network header starts.
+#[derive(Clone, Copy)]
+pub(crate) struct Packet {
+    network_header: u64,
+    /// Destination port.
+    pub(crate) local_port: u16,
+    /// Source port.
+    pub(crate) remote_port: u16,
+    device: u64,
+}
+
+/// Reads the headers' places and the ports of `skb`.
+#[inline(always)]
+pub(crate) fn read_packet(skb: u64) -> Option<Packet> {
+    let head = follow(skb, Field::SkbHead)?;
+    let network: u16 = read(skb, Field::SkbNetworkHeader)?;
+    let transport: u16 = read(skb, Field::SkbTransportHeader)?;
+    // Source and destination port are the first two fields of a TCP header (RFC 9293, section 3.1).
+    let ports: [u8; 4] = at(head + transport as u64)?;
+    Some(Packet {
+        network_header: head + network as u64,
+        local_port: u16::from_be_bytes([ports[2], ports[3]]),
+        remote_port: u16::from_be_bytes([ports[0], ports[1]]),
+        device: follow(skb, Field::SkbDevice).unwrap_or_default(),
+    })
+}
+
+/// Fills in the tuple. The layouts of the IP headers are those of RFC 791 and RFC 8200.
+#[inline(always)]
+pub(crate) fn fill(record: &mut RawRecord, packet: &Packet) {
+    record.local_port = packet.local_port;
+    record.remote_port = packet.remote_port;
+    let version: u8 = at(packet.network_header).unwrap_or_default();
+    match version >> 4 {
+        4 => {
+            record.family = 2;
+            fill_ipv4(&mut record.remote_addr, at(packet.network_header + 12).unwrap_or_default());
+            fill_ipv4(&mut record.local_addr, at(packet.network_header + 16).unwrap_or_default());
+        }
+        6 => {
+            record.family = 10;
+            record.remote_addr = at(packet.network_header + 8).unwrap_or_default();
+            record.local_addr = at(packet.network_header + 24).unwrap_or_default();
+        }
+        _ => {}
+    }
+    if record.netns == 0
+        && packet.device != 0
+        && let Some(net) = follow(packet.device, Field::DeviceNet)
+    {
+        record.netns = read_or_zero(net, Field::NetInode);
+    }
+}

@@ -1,0 +1,112 @@
+//! Reading a socket: first what kind it is, then only what that kind has.
+
+use reset_observer_ebpf::{
+    field::Field,
+    record::{RawRecord, RawSnapshot, SocketKind, flag},
+};
+
+use crate::read::{follow, read, read_or_zero};
+
+/// `IPPROTO_TCP`. The state tracepoint fires for DCCP and SCTP too.
+const IPPROTO_TCP: u16 = 6;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+pub(crate) const TCP_ESTABLISHED: u8 = 1;
+pub(crate) const TCP_SYN_SENT: u8 = 2;
+pub(crate) const TCP_SYN_RECV: u8 = 3;
+pub(crate) const TCP_TIME_WAIT: u8 = 6;
+pub(crate) const TCP_CLOSE: u8 = 7;
+pub(crate) const TCP_CLOSE_WAIT: u8 = 8;
+pub(crate) const TCP_LISTEN: u8 = 10;
+const TCP_NEW_SYN_RECV: u8 = 12;
+
+/// Local and remote port, in host order.
+#[inline(always)]
+pub(crate) fn ports(socket: u64) -> (u16, u16) {
+    let remote: u16 = read_or_zero(socket, Field::RemotePort);
+    (read_or_zero(socket, Field::LocalPort), u16::from_be(remote))
+}
+
+/// Whether a full socket is a TCP one.
+#[inline(always)]
+pub(crate) fn is_tcp(socket: u64) -> bool {
+    read::<u16>(socket, Field::Protocol) == Some(IPPROTO_TCP)
+}
+
+/// TCP state of any kind of socket: it is at the same place in all of them.
+#[inline(always)]
+pub(crate) fn state(socket: u64) -> u8 {
+    read_or_zero(socket, Field::State)
+}
+
+/// What may be read of a socket in `state`. Time-wait and request sockets are smaller than a `tcp_sock`.
+#[inline(always)]
+pub(crate) fn kind(state: u8) -> SocketKind {
+    match state {
+        TCP_LISTEN => SocketKind::Listener,
+        TCP_TIME_WAIT => SocketKind::TimeWait,
+        TCP_NEW_SYN_RECV => SocketKind::Request,
+        _ => SocketKind::Full,
+    }
+}
+
+/// Fills in who the socket is: address, tuple, network namespace. Any kind of socket.
+#[inline(always)]
+pub(crate) fn fill_identity(record: &mut RawRecord, socket: u64) {
+    record.socket = socket;
+    (record.local_port, record.remote_port) = ports(socket);
+    record.family = read_or_zero(socket, Field::Family);
+    record.cookie = read_or_zero(socket, Field::Cookie);
+    if record.family == AF_INET {
+        fill_ipv4(&mut record.local_addr, read_or_zero(socket, Field::LocalV4));
+        fill_ipv4(&mut record.remote_addr, read_or_zero(socket, Field::RemoteV4));
+    } else if record.family == AF_INET6 {
+        record.local_addr = read_or_zero(socket, Field::LocalV6);
+        record.remote_addr = read_or_zero(socket, Field::RemoteV6);
+    }
+    if let Some(net) = follow(socket, Field::Net) {
+        record.netns = read_or_zero(net, Field::NetInode);
+    }
+}
+
+#[inline(always)]
+pub(crate) fn fill_ipv4(to: &mut [u8; 16], address: [u8; 4]) {
+    to[0] = address[0];
+    to[1] = address[1];
+    to[2] = address[2];
+    to[3] = address[3];
+}
+
+/// Fills in the cgroup of a full socket.
+#[inline(always)]
+pub(crate) fn fill_cgroup(record: &mut RawRecord, socket: u64) {
+    let Some(cgroup) = follow(socket, Field::Cgroup) else { return };
+    let Some(node) = follow(cgroup, Field::CgroupNode) else { return };
+    record.cgroup_id = read_or_zero(node, Field::NodeId);
+}
+
+/// Fills in what a full socket knows.
+#[inline(always)]
+pub(crate) fn fill_snapshot(record: &mut RawRecord, socket: u64) {
+    let to: &mut RawSnapshot = &mut record.snapshot;
+    to.first_transmit_us = read_or_zero(socket, Field::FirstTransmit);
+    to.delivered_us = read_or_zero(socket, Field::Delivered);
+    to.clock_us = read_or_zero(socket, Field::Clock);
+    to.bytes_sent = read_or_zero(socket, Field::BytesSent);
+    to.bytes_acked = read_or_zero(socket, Field::BytesAcked);
+    to.bytes_received = read_or_zero(socket, Field::BytesReceived);
+    to.last_send = read_or_zero(socket, Field::LastSend);
+    to.last_receive = read_or_zero(socket, Field::LastReceive);
+    to.snd_una = read_or_zero(socket, Field::SndUna);
+    to.snd_nxt = read_or_zero(socket, Field::SndNxt);
+    to.write_seq = read_or_zero(socket, Field::WriteSeq);
+    to.rcv_nxt = read_or_zero(socket, Field::RcvNxt);
+    to.copied_seq = read_or_zero(socket, Field::CopiedSeq);
+    to.srtt_eighths_us = read_or_zero(socket, Field::Srtt);
+    to.rtt_min_us = read_or_zero(socket, Field::RttMin);
+    to.total_retransmits = read_or_zero(socket, Field::TotalRetransmits);
+    to.packets_out = read_or_zero(socket, Field::PacketsOut);
+    to.retransmits = read_or_zero::<u8>(socket, Field::Retransmits) as u32;
+    to.error = read_or_zero(socket, Field::Error);
+    record.flags |= flag::SNAPSHOT;
+}

@@ -1,0 +1,36 @@
+//! A reset arrived, and the socket is still as it was: this is the first statement of `tcp_reset` ([source]).
+//!
+//! [source]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_input.c#L4480
+
+use aya_ebpf::programs::RawTracePointContext;
+use aya_log_ebpf::debug;
+use reset_observer_ebpf::{counter, record::Hook};
+
+use crate::{
+    emit::{count, reserve, submit},
+    global::is_observed,
+    last_change, owner, socket,
+};
+
+#[inline(always)]
+pub(crate) fn handle(ctx: &RawTracePointContext) {
+    count(counter::RECEIVED);
+    let sk: u64 = ctx.arg(0);
+    let state = socket::state(sk);
+    last_change::note_reset_received(sk, state);
+    let (local_port, remote_port) = socket::ports(sk);
+    if !is_observed(local_port, remote_port) {
+        return;
+    }
+    debug!(ctx, "reset received in state {} on ports {} {}", state, local_port, remote_port);
+    let Some(mut entry) = reserve(Hook::ReceiveReset) else { return };
+    // SAFETY: `reserve` initialised the record.
+    let record = unsafe { entry.assume_init_mut() };
+    record.state_before = state;
+    record.socket_kind = socket::kind(state) as u8;
+    socket::fill_identity(record, sk);
+    socket::fill_cgroup(record, sk);
+    socket::fill_snapshot(record, sk);
+    owner::fill(record, sk);
+    submit(entry);
+}

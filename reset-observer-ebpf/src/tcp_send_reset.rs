@@ -1,0 +1,101 @@
+//! This host sends a reset. `sk` may be null, a time-wait, a request or a listening socket, and `skb` is null if the
+//! socket's owner or a timer sends it rather than an answer to a packet.
+
+use aya_ebpf::programs::RawTracePointContext;
+use aya_log_ebpf::debug;
+use reset_observer_ebpf::{
+    counter,
+    record::{Hook, RawRecord, SocketKind, flag},
+};
+
+use crate::{
+    emit::{count, reserve, socketless_allowed, submit},
+    global::{has_reason, is_observed},
+    last_change::{self, Before},
+    owner,
+    packet::{self, Packet},
+    process, socket,
+};
+
+/// What the arguments say.
+struct Sent {
+    sk: u64,
+    kind: SocketKind,
+    state: u8,
+    reason: u32,
+    packet: Option<Packet>,
+    before: Option<Before>,
+}
+
+#[inline(always)]
+pub(crate) fn handle(ctx: &RawTracePointContext) {
+    let reason: u32 = if has_reason() { ctx.arg(2) } else { u32::MAX };
+    count(counter::sent(if has_reason() { reason } else { 0 }));
+    let sk: u64 = ctx.arg(0);
+    let skb: u64 = ctx.arg(1);
+    let state = if sk == 0 { 0 } else { socket::state(sk) };
+    let kind = if sk == 0 { SocketKind::None } else { socket::kind(state) };
+    let before = if sk == 0 { None } else { last_change::before(sk) };
+    if skb != 0 && before.as_ref().is_some_and(|before| before.reset_received) {
+        count(counter::RECEIVED_NOT_ON_WIRE);
+    }
+    let packet = if skb == 0 { None } else { packet::read_packet(skb) };
+    let (local_port, remote_port) = match (&packet, kind) {
+        (Some(packet), SocketKind::None | SocketKind::Listener) => (packet.local_port, packet.remote_port),
+        _ => socket::ports(sk),
+    };
+    if !is_observed(local_port, remote_port) {
+        return;
+    }
+    if sk == 0 && !socketless_allowed() {
+        return;
+    }
+    debug!(ctx, "reset sent in state {} for reason {} on ports {} {}", state, reason, local_port, remote_port);
+    let Some(mut entry) = reserve(Hook::SendReset) else { return };
+    // SAFETY: `reserve` initialised the record.
+    let record = unsafe { entry.assume_init_mut() };
+    fill(record, &Sent { sk, kind, state, reason, packet, before });
+    submit(entry);
+}
+
+#[inline(always)]
+fn fill(record: &mut RawRecord, sent: &Sent) {
+    record.reason = sent.reason;
+    record.socket_kind = sent.kind as u8;
+    record.state_before = sent.state;
+    if let Some(before) = &sent.before {
+        record.state_before = before.state;
+        if sent.packet.is_some() && before.reset_received {
+            record.flags |= flag::DATA_AFTER_CLOSE;
+        }
+    }
+    if sent.sk != 0 {
+        socket::fill_identity(record, sent.sk);
+    }
+    if let (Some(packet), SocketKind::None | SocketKind::Listener) = (&sent.packet, sent.kind) {
+        packet::fill(record, packet);
+    }
+    if let SocketKind::Full = sent.kind {
+        socket::fill_cgroup(record, sent.sk);
+        socket::fill_snapshot(record, sent.sk);
+        owner::fill(record, sent.sk);
+    }
+    if sent.packet.is_none() {
+        fill_active(record, sent);
+    }
+}
+
+/// An active reset of a socket that is in CLOSE already comes from close(2), disconnect or exit, in the context of the
+/// process; from any other state it comes from a timer or from `ss --kill` ([source]).
+///
+/// [source]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp.c#L3011-L3020
+#[inline(always)]
+fn fill_active(record: &mut RawRecord, sent: &Sent) {
+    record.flags |= flag::ACTIVE;
+    if sent.state == socket::TCP_CLOSE {
+        if sent.before.is_none() {
+            record.state_before = 0;
+        }
+        process::fill(record);
+    }
+}

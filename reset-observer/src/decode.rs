@@ -1,0 +1,164 @@
+//! Bytes from the kernel (or from a recording) to [`Record`]. Never panics; what cannot be read is refused with a
+//! reason and counted by the caller.
+
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use reset_observer_ebpf::record::{Hook, RECORD_VERSION, RawRecord, RawSnapshot, SocketKind, flag};
+use zerocopy::FromBytes as _;
+
+use crate::record::{
+    Event, Exit, KernelTime, LastPayload, Owner, Process, Record, Snapshot, SocketId, TcpState,
+};
+
+mod jiffies;
+
+pub use jiffies::JiffyClock;
+
+/// Turns bytes into records. Holds what it has learned of the length of a jiffy.
+#[derive(Clone, Debug, Default)]
+pub struct Decoder {
+    jiffies: JiffyClock,
+}
+
+impl Decoder {
+    /// Reads one record.
+    ///
+    /// # Errors
+    /// If the length, the version or a number in it is not one that this program knows.
+    pub fn decode(&mut self, bytes: &[u8]) -> Result<Record> {
+        let raw = RawRecord::read_from_bytes(bytes)
+            .ok()
+            .with_context(|| format!("a record of {} bytes, not {}", bytes.len(), size_of::<RawRecord>()))?;
+        ensure!(raw.version == RECORD_VERSION, "a record of version {}, not {RECORD_VERSION}", raw.version);
+        ensure!(raw.flags & !flag::ALL == 0, "a record with unknown flags {:#x}", raw.flags);
+        self.jiffies.learn(raw.jiffies, KernelTime(raw.time_ns));
+        self.record(&raw)
+    }
+
+    fn record(&self, raw: &RawRecord) -> Result<Record> {
+        let hook = Hook::from_u8(raw.hook).with_context(|| format!("a record of the unknown hook {}", raw.hook))?;
+        let kind = SocketKind::from_u8(raw.socket_kind)
+            .with_context(|| format!("a record of the unknown kind of socket {}", raw.socket_kind))?;
+        let state_before = state(raw.state_before)?;
+        let has = |bit| raw.flags & bit != 0;
+        Ok(Record {
+            at: KernelTime(raw.time_ns),
+            event: event(hook, raw),
+            // A listener outlives the connection: its address says nothing of this one.
+            socket: (raw.socket != 0 && kind != SocketKind::Listener).then_some(SocketId(raw.socket)),
+            netns: (raw.netns != 0).then_some(raw.netns),
+            cgroup_id: (raw.cgroup_id != 0).then_some(raw.cgroup_id),
+            local: SocketAddr::new(address(raw.family, raw.local_addr)?, raw.local_port),
+            remote: SocketAddr::new(address(raw.family, raw.remote_addr)?, raw.remote_port),
+            state_before,
+            owner: has(flag::OWNER).then(|| Owner {
+                process: process(raw.owner_tgid, &raw.owner_comm),
+                opened_at: KernelTime(raw.opened_ns),
+            }),
+            current: has(flag::CURRENT).then(|| process(raw.current_tgid, &raw.current_comm)),
+            exit: has(flag::EXITING).then(|| Exit::from_wait_code(raw.exit_code)),
+            snapshot: has(flag::SNAPSHOT).then(|| self.snapshot(raw, hook, state_before)),
+        })
+    }
+
+    fn snapshot(&self, raw: &RawRecord, hook: Hook, state: Option<TcpState>) -> Snapshot {
+        let from = &raw.snapshot;
+        let last_payload = last_payload(from);
+        let own_fin = u32::from(state.is_some_and(TcpState::fin_sent));
+        // At the FIN's own event the FIN is counted as received already, and the state before it does not show it.
+        let peer_fin = u64::from(hook == Hook::FinReceived || state.is_some_and(TcpState::fin_received));
+        let unacked = from.write_seq.wrapping_sub(from.snd_una).saturating_sub(own_fin);
+        Snapshot {
+            unacked,
+            flight_never_acked: unacked > 0 && from.first_transmit_us == from.delivered_us,
+            first_transmit_at: (from.first_transmit_us != 0).then(|| microseconds(from.first_transmit_us)),
+            clock: microseconds(from.clock_us),
+            last_payload,
+            idle_before_request: self.idle_before_request(from),
+            idle_now: last_payload.and_then(|_| self.idle_now(raw)),
+            rtt_min: (from.rtt_min_us != u32::MAX && from.rtt_min_us != 0)
+                .then(|| Duration::from_micros(from.rtt_min_us.into())),
+            bytes_sent: from.bytes_sent,
+            // The SYN counts one; our own FIN too, once it is acknowledged.
+            bytes_acked: from.bytes_acked.saturating_sub(1).min(from.bytes_sent),
+            bytes_received: from.bytes_received.saturating_sub(peer_fin),
+            unread: from.rcv_nxt.wrapping_sub(from.copied_seq).saturating_sub(u32::from(peer_fin != 0)),
+            retransmits: from.retransmits,
+            total_retransmits: from.total_retransmits,
+            error: from.error,
+        }
+    }
+
+    /// `lsndtime - lrcvtime` of a request that nothing was received after and nothing was retransmitted of.
+    fn idle_before_request(&self, from: &RawSnapshot) -> Option<Duration> {
+        let gap = from.last_send.wrapping_sub(from.last_receive).cast_signed();
+        if gap <= 0 || from.retransmits != 0 || from.bytes_sent == 0 {
+            return None;
+        }
+        self.jiffies.duration(u64::from(gap.unsigned_abs()))
+    }
+
+    fn idle_now(&self, raw: &RawRecord) -> Option<Duration> {
+        #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps the low 32 bits of jiffies")]
+        let now = raw.jiffies as u32;
+        let age = |then: u32| now.wrapping_sub(then).cast_signed().max(0).unsigned_abs();
+        self.jiffies.duration(u64::from(age(raw.snapshot.last_send).min(age(raw.snapshot.last_receive))))
+    }
+}
+
+fn event(hook: Hook, raw: &RawRecord) -> Event {
+    match hook {
+        Hook::ReceiveReset => Event::ResetReceived,
+        Hook::SendReset => Event::ResetSent {
+            reason: (raw.reason != u32::MAX).then_some(raw.reason),
+            active: raw.flags & flag::ACTIVE != 0,
+            data_after_close: raw.flags & flag::DATA_AFTER_CLOSE != 0,
+        },
+        Hook::FinReceived => Event::FinReceived,
+        Hook::ExitClose => Event::ExitClose,
+    }
+}
+
+/// Which way the last payload went. Both times are also set when the handshake ends, so bytes decide whether there was
+/// any payload at all.
+fn last_payload(from: &RawSnapshot) -> Option<LastPayload> {
+    if from.bytes_sent == 0 && from.bytes_received == 0 {
+        return None;
+    }
+    Some(match from.last_send.wrapping_sub(from.last_receive).cast_signed() {
+        1.. => LastPayload::Sent,
+        0 => LastPayload::Tie,
+        _ => LastPayload::Received,
+    })
+}
+
+fn state(number: u8) -> Result<Option<TcpState>> {
+    match number {
+        0 => Ok(None),
+        number => Ok(Some(TcpState::from_u8(number).with_context(|| format!("the unknown TCP state {number}"))?)),
+    }
+}
+
+fn address(family: u16, bytes: [u8; 16]) -> Result<IpAddr> {
+    match family {
+        2 => Ok(IpAddr::from([bytes[0], bytes[1], bytes[2], bytes[3]])),
+        10 => Ok(Ipv6Addr::from(bytes).to_canonical()),
+        family => bail!("a record of the unknown address family {family}"),
+    }
+}
+
+fn microseconds(value: u64) -> KernelTime {
+    KernelTime(value.saturating_mul(1_000))
+}
+
+fn process(tgid: u32, comm: &[u8; 16]) -> Process {
+    let end = comm.iter().position(|&byte| byte == 0).unwrap_or(comm.len());
+    Process { tgid, comm: String::from_utf8_lossy(&comm[..end]).into_owned() }
+}
+
+#[cfg(test)]
+mod tests;

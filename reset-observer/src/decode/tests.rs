@@ -1,0 +1,135 @@
+use std::time::Duration;
+
+use zerocopy::IntoBytes as _;
+
+use super::*;
+
+/// The FIN of a keepalive race as measured: a request of 49 bytes outstanding, 1 s after the last response.
+fn fin_of_a_race() -> RawRecord {
+    let mut raw = RawRecord {
+        version: RECORD_VERSION,
+        hook: Hook::FinReceived as u8,
+        socket_kind: SocketKind::Full as u8,
+        state_before: 1,
+        state_after: 8,
+        family: 2,
+        flags: flag::SNAPSHOT | flag::OWNER,
+        reason: u32::MAX,
+        time_ns: 900_000_000_000,
+        jiffies: (1 << 32) + 600 * 250,
+        socket: 0xffff_8880_0000_1000,
+        netns: 4_026_531_992,
+        local_port: 50_452,
+        remote_port: 3000,
+        owner_tgid: 3632,
+        opened_ns: 896_000_000_000,
+        ..RawRecord::default()
+    };
+    raw.local_addr[..4].copy_from_slice(&[10, 99, 1, 1]);
+    raw.remote_addr[..4].copy_from_slice(&[10, 99, 2, 1]);
+    raw.owner_comm[..5].copy_from_slice(b"nginx");
+    raw.snapshot = RawSnapshot {
+        first_transmit_us: 899_990_000,
+        delivered_us: 899_990_000,
+        clock_us: 900_000_000,
+        bytes_sent: 98,
+        bytes_acked: 50,
+        bytes_received: 127,
+        last_send: 150_000 - 3,
+        last_receive: 150_000 - 253,
+        snd_una: u32::MAX - 20,
+        write_seq: 28,
+        rtt_min_us: 20_490,
+        rcv_nxt: 1128,
+        copied_seq: 1127,
+        ..RawSnapshot::default()
+    };
+    raw
+}
+
+fn decode(raw: &RawRecord) -> Result<Record> {
+    Decoder::default().decode(raw.as_bytes())
+}
+
+#[test]
+fn a_race_reads_as_the_socket_knew_it() {
+    let record = decode(&fin_of_a_race()).unwrap();
+    assert_eq!(record.local, "10.99.1.1:50452".parse().unwrap());
+    assert_eq!(record.remote, "10.99.2.1:3000".parse().unwrap());
+    assert_eq!(record.event, Event::FinReceived);
+    assert_eq!(record.state_before, Some(TcpState::Established));
+    assert_eq!(record.owner.unwrap().process, Process { tgid: 3632, comm: "nginx".into() });
+    let snapshot = record.snapshot.unwrap();
+    assert_eq!(snapshot.unacked, 49, "sequence numbers wrap");
+    assert!(snapshot.flight_never_acked);
+    assert_eq!(snapshot.idle_before_request, Some(Duration::from_secs(1)));
+    assert_eq!(snapshot.idle_now, Some(Duration::from_millis(12)));
+    assert_eq!(snapshot.last_payload, Some(LastPayload::Sent));
+    assert_eq!((snapshot.bytes_acked, snapshot.bytes_received), (49, 126), "SYN and FIN are no payload");
+    assert_eq!(snapshot.unread, 0);
+}
+
+#[test]
+fn our_own_fin_is_not_unacknowledged_payload() {
+    let mut raw = fin_of_a_race();
+    raw.hook = Hook::ReceiveReset as u8;
+    raw.state_before = 9;
+    raw.snapshot.write_seq += 1;
+    assert_eq!(decode(&raw).unwrap().snapshot.unwrap().unacked, 49);
+}
+
+#[test]
+fn a_retransmission_makes_the_idle_gap_unknown() {
+    let mut raw = fin_of_a_race();
+    raw.snapshot.retransmits = 1;
+    assert_eq!(decode(&raw).unwrap().snapshot.unwrap().idle_before_request, None);
+}
+
+#[test]
+fn an_ipv4_address_in_an_ipv6_socket_is_an_ipv4_address() {
+    let mut raw = fin_of_a_race();
+    raw.family = 10;
+    raw.local_addr = std::net::Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped().octets();
+    raw.remote_addr = "fd99:2::1".parse::<Ipv6Addr>().unwrap().octets();
+    let record = decode(&raw).unwrap();
+    assert_eq!(record.local, "10.0.0.1:50452".parse().unwrap());
+    assert_eq!(record.remote, "[fd99:2::1]:3000".parse().unwrap());
+}
+
+#[test]
+fn what_is_not_understood_is_refused_with_the_reason() {
+    let refused = |change: fn(&mut RawRecord)| {
+        let mut raw = fin_of_a_race();
+        change(&mut raw);
+        decode(&raw).unwrap_err().to_string()
+    };
+    assert!(refused(|raw| raw.version = 7).contains("version 7"));
+    assert!(refused(|raw| raw.hook = 99).contains("hook 99"));
+    assert!(refused(|raw| raw.socket_kind = 99).contains("socket 99"));
+    assert!(refused(|raw| raw.family = 3).contains("family 3"));
+    assert!(refused(|raw| raw.state_before = 99).contains("state 99"));
+    assert!(refused(|raw| raw.flags = 1 << 30).contains("flags"));
+    assert!(Decoder::default().decode(&[0; 17]).unwrap_err().to_string().contains("17 bytes"));
+}
+
+#[test]
+fn any_bytes_of_the_right_length_are_read_or_refused() {
+    let mut bytes = fin_of_a_race().as_bytes().to_vec();
+    for at in 0..bytes.len() {
+        let kept = bytes[at];
+        for value in [0, 1, 0x7f, 0x80, 0xff] {
+            bytes[at] = value;
+            let _ = Decoder::default().decode(&bytes);
+        }
+        bytes[at] = kept;
+    }
+}
+
+#[test]
+fn a_wait_code_is_read_as_wait_does() {
+    assert_eq!(Exit::from_wait_code(9), Exit::Signal(9));
+    assert_eq!(Exit::from_wait_code(0x8b), Exit::Signal(11), "the core-dump bit is no part of the signal");
+    assert_eq!(Exit::from_wait_code(3 << 8), Exit::Status(3));
+    assert!(Exit::from_wait_code(0).in_good_order() && Exit::from_wait_code(15).in_good_order());
+    assert!(!Exit::from_wait_code(6).in_good_order() && !Exit::from_wait_code(1 << 8).in_good_order());
+}

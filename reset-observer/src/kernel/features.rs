@@ -1,0 +1,70 @@
+//! What the running kernel offers, asked of the kernel itself and never derived from its version.
+
+use anyhow::{Result, ensure};
+
+use super::{btf::Btf, offsets::Offsets};
+
+/// The tracepoints without which there is nothing to observe, with the fewest arguments that the programs need.
+const TRACEPOINTS: [(&str, usize); 3] = [("tcp_receive_reset", 1), ("tcp_send_reset", 2), ("inet_sock_set_state", 3)];
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// Where the fields are.
+    pub offsets: Offsets,
+    /// Names of `sk_rst_reason`, by value; empty on kernels that give no reason (before 6.10).
+    pub reset_reasons: Vec<(String, u32)>,
+}
+
+/// One optional feature and whether it is there: a line of `ready`, and a series of `reset_observer_kernel_feature`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// Public name.
+    pub name: &'static str,
+    /// Whether the kernel has it and it is used.
+    pub present: bool,
+}
+
+impl Features {
+    /// Asks the kernel.
+    ///
+    /// # Errors
+    /// If a tracepoint or a required field is missing.
+    pub fn detect(btf: &Btf) -> Result<Self> {
+        let offsets = Offsets::resolve(btf)?;
+        for (name, arguments) in TRACEPOINTS {
+            let found = btf.tracepoint_arity(name)?;
+            ensure!(
+                found.is_some(),
+                "this kernel has no tracepoint {name}: Linux 5.10 or later with CONFIG_TRACEPOINTS is needed"
+            );
+            ensure!(
+                found >= Some(arguments),
+                "tracepoint {name} has {} arguments on this kernel, at least {arguments} are needed: update reset-observer",
+                found.unwrap_or_default()
+            );
+        }
+        let with_reason = btf.tracepoint_arity("tcp_send_reset")? >= Some(3);
+        let reasons = if with_reason { btf.enum_values("sk_rst_reason")?.unwrap_or_default() } else { Vec::new() };
+        Ok(Self { offsets, reset_reasons: reasons })
+    }
+
+    /// Whether `tcp_send_reset` carries a reason.
+    #[must_use]
+    pub fn has_reset_reason(&self) -> bool {
+        !self.reset_reasons.is_empty()
+    }
+
+    /// Every optional feature, present or not.
+    #[must_use]
+    pub fn list(&self) -> Vec<Feature> {
+        let has = |structure: &str| !self.offsets.missing.iter().any(|line| line.starts_with(structure));
+        vec![
+            Feature { name: "reset_reason", present: self.has_reset_reason() },
+            Feature { name: "ipv6", present: has("sock.__sk_common.skc_v6") },
+            Feature { name: "cgroup_id", present: has("sock.sk_cgrp_data") && has("cgroup.") && has("kernfs_node.") },
+            Feature { name: "process_exit_code", present: has("task_struct.") },
+            Feature { name: "socket_cookie", present: has("sock.__sk_common.skc_cookie") },
+        ]
+    }
+}

@@ -1,0 +1,61 @@
+//! The offset table that the programs read fields by.
+
+use anyhow::{Result, bail};
+use reset_observer_ebpf::field::{ABSENT, FIELD_COUNT, FIELDS};
+
+use super::btf::Btf;
+
+/// Offsets of every field in the running kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offsets {
+    /// In the order of [`FIELDS`]; [`ABSENT`] for an optional field that this kernel does not have.
+    pub table: [u32; FIELD_COUNT],
+    /// The optional fields that are missing, as `structure.path`, with the reason.
+    pub missing: Vec<String>,
+}
+
+impl Offsets {
+    /// Resolves every field.
+    ///
+    /// # Errors
+    /// If a required field is missing or has another size than the programs read; the message names all such fields.
+    pub fn resolve(btf: &Btf) -> Result<Self> {
+        let mut offsets = Self { table: [ABSENT; FIELD_COUNT], missing: Vec::new() };
+        let mut refused = Vec::new();
+        for (slot, (_, place)) in offsets.table.iter_mut().zip(FIELDS) {
+            let reason = match btf.field(place.structure, place.path) {
+                Ok(found) if found.size == place.size => {
+                    *slot = found.offset;
+                    continue;
+                }
+                Ok(found) => format!("{} bytes long, not {}", found.size, place.size),
+                Err(error) => format!("{error:#}"),
+            };
+            let line = format!("{}.{}: {reason}", place.structure, place.path);
+            if place.required { refused.push(line) } else { offsets.missing.push(line) }
+        }
+        if !refused.is_empty() {
+            bail!(
+                "this kernel's sockets are not as the programs expect, so nothing was loaded; update reset-observer, or \
+                 report the kernel's version with these lines:\n  {}",
+                refused.join("\n  ")
+            );
+        }
+        Ok(offsets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_kernel_resolves_whole() {
+        if !crate::kernel::btf_path().exists() {
+            eprintln!("left out: this kernel has no BTF");
+            return;
+        }
+        let offsets = Offsets::resolve(&Btf::load(crate::kernel::btf_path()).unwrap()).unwrap();
+        assert!(offsets.table.iter().filter(|&&offset| offset == ABSENT).count() == offsets.missing.len());
+    }
+}

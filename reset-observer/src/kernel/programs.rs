@@ -1,0 +1,110 @@
+//! Loading the eBPF object and attaching its programs. Everything is held by this process: when it ends, however it
+//! ends, the kernel detaches the programs and frees the maps.
+
+use anyhow::{Context as _, Result, ensure};
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::{Map, MapData},
+    programs::RawTracePoint,
+};
+use reset_observer_ebpf::{MAX_PORTS, symbol};
+
+use super::features::Features;
+
+/// Built by `build.rs`; empty if that was told to skip it.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/reset-observer-programs"));
+
+/// The programs, each named after its tracepoint. State changes come first, so that a connection that opens while we
+/// attach is not known by its reset alone.
+pub const PROGRAMS: [&str; 3] = ["inet_sock_set_state", "tcp_receive_reset", "tcp_send_reset"];
+
+/// What to observe, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// Ports of either end; all if empty. At most [`MAX_PORTS`].
+    pub ports: &'a [u16],
+    /// Size of the ring buffer in bytes, a power of two and a multiple of the page size.
+    pub ring_bytes: u32,
+    /// Level of the programs' own log: 0 is off, 1 error to 5 trace, as in aya-log.
+    pub log_level: u8,
+}
+
+/// The loaded programs. Dropping it detaches them.
+#[derive(Debug)]
+pub struct Programs {
+    ebpf: Ebpf,
+}
+
+impl Programs {
+    /// Loads and attaches everything.
+    ///
+    /// # Errors
+    /// If the object is empty, the kernel refuses a program (the verifier's last words are in the message), or more
+    /// than [`MAX_PORTS`] ports are given.
+    pub fn load(features: &Features, options: &Options<'_>) -> Result<Self> {
+        ensure!(
+            !OBJECT.is_empty(),
+            "this program was built without its eBPF part (AYA_BUILD_SKIP was set): run `cargo xtask setup` and build again"
+        );
+        ensure!(options.ports.len() <= MAX_PORTS, "at most {MAX_PORTS} ports can be observed at once");
+        let mut ports = [0_u16; MAX_PORTS];
+        ports[..options.ports.len()].copy_from_slice(options.ports);
+        let has_reason = u32::from(features.has_reset_reason());
+        let mut ebpf = EbpfLoader::new()
+            // The object has no relocations against the kernel's types, so aya need not read them (20 MiB).
+            .btf(None)
+            .override_global(symbol::OFFSETS, &features.offsets.table[..], true)
+            .override_global(symbol::PORTS, &ports[..], true)
+            .override_global(symbol::HAS_REASON, &has_reason, true)
+            .override_global(aya_log::LEVEL, &options.log_level, true)
+            .map_max_entries(symbol::RECORDS, options.ring_bytes)
+            .load(OBJECT)
+            .context("the kernel did not take the eBPF object")
+            .map_err(explain)?;
+        for name in PROGRAMS {
+            attach(&mut ebpf, name).map_err(explain)?;
+        }
+        Ok(Self { ebpf })
+    }
+
+    /// Takes a map out of the object, to be wrapped and kept by its reader.
+    ///
+    /// # Errors
+    /// If there is no such map: a defect of the build.
+    pub fn take_map(&mut self, name: &str) -> Result<Map> {
+        self.ebpf.take_map(name).with_context(|| format!("the eBPF object has no map {name}: build it again"))
+    }
+
+    /// The programs' own log, to be drained into the `log` crate. Only useful if the level is above 0.
+    ///
+    /// # Errors
+    /// If the object was built without log messages.
+    pub fn logger(&mut self) -> Result<aya_log::EbpfLogger<&'static dyn log::Log>> {
+        aya_log::EbpfLogger::init(&mut self.ebpf).context("the programs' own log cannot be read")
+    }
+}
+
+fn attach(ebpf: &mut Ebpf, name: &str) -> Result<()> {
+    let program = ebpf.program_mut(name).with_context(|| format!("the eBPF object has no program {name}"))?;
+    let program: &mut RawTracePoint = program.try_into()?;
+    program.load().with_context(|| format!("the kernel refused program {name}"))?;
+    program.attach(name).with_context(|| format!("cannot attach to tracepoint {name}"))?;
+    Ok(())
+}
+
+/// EPERM with the capabilities at hand has other reasons than capabilities; name them.
+fn explain(error: anyhow::Error) -> anyhow::Error {
+    let refused = error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied)
+    });
+    if !refused {
+        return error;
+    }
+    error.context(
+        "the kernel refused although the capabilities are there: a seccomp profile that blocks bpf(2) (older container \
+         runtimes), kernel lockdown (see /sys/kernel/security/lockdown) or a user namespace is the likely reason",
+    )
+}
+
+/// A map's data, for the readers next door.
+pub(super) type Data = MapData;
