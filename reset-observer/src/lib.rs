@@ -5,6 +5,13 @@
 //! `ARCHITECTURE.md` has the map and the invariants.
 #![deny(unsafe_code)]
 
+pub mod attribute;
+pub mod cli;
 pub mod counts;
+pub mod decode;
+pub mod http;
+pub mod kernel;
+pub mod nginx;
 pub mod record;
+pub mod sink;
 pub mod verdict;

@@ -1,0 +1,89 @@
+//! Whose a record is: on which leg, held by which process, leading to which upstream server.
+
+use crate::{
+    nginx::{processes::NginxProcesses, sockets::NginxSockets},
+    record::{Process, Record},
+    verdict::{Leg, ProcessLabel, Role, UpstreamLabel},
+};
+
+/// A record with its place in nginx.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attributed {
+    /// What the kernel said.
+    pub record: Record,
+    /// Which side of nginx; never [`Leg::Backend`], which only both ends together show.
+    pub leg: Leg,
+    /// Who holds the connection: on the upstream leg the worker that opened it, else the process that caused the
+    /// event, where there is one.
+    pub process: Option<ProcessLabel>,
+    /// The server at the other end, on the upstream leg.
+    pub upstream: Option<UpstreamLabel>,
+}
+
+/// Gives each record its place.
+pub struct Attributor {
+    processes: NginxProcesses,
+    sockets: NginxSockets,
+}
+
+impl Attributor {
+    /// Attributes by these processes and sockets, which it reads again when an unknown nginx process shows up.
+    #[must_use]
+    pub fn new(processes: NginxProcesses, sockets: NginxSockets) -> Self {
+        Self { processes, sockets }
+    }
+
+    /// nginx's processes as known by now.
+    #[must_use]
+    pub fn processes(&self) -> &NginxProcesses {
+        &self.processes
+    }
+
+    /// Finds the record's leg, process and upstream server. The rules, in order:
+    ///
+    /// 1. An nginx worker opened it: upstream.
+    /// 2. A worker had it open before the observer started, and nobody opened it since: upstream.
+    /// 3. nobody is known to have opened it and nginx listens on its local address: client.
+    /// 4. Anything else: other.
+    pub fn attribute(&mut self, record: Record) -> Attributed {
+        self.refresh(&record);
+        let (leg, process) = match self.upstream_worker(&record) {
+            Some(worker) => (Leg::Upstream, Some(worker)),
+            None => (self.other_leg(&record), record.current.as_ref().map(|current| self.label(current))),
+        };
+        let upstream = (leg == Leg::Upstream).then(|| UpstreamLabel { name: None, server: record.remote.to_string() });
+        Attributed { record, leg, process, upstream }
+    }
+
+    fn refresh(&mut self, record: &Record) {
+        let owner = record.owner.as_ref().map(|owner| &owner.process);
+        for process in owner.into_iter().chain(&record.current) {
+            if self.processes.refresh_if_unknown(process.tgid, &process.comm, record.at) {
+                self.sockets.rescan(&self.processes);
+            }
+        }
+        if owner.is_some() {
+            self.sockets.forget(record.local, record.remote);
+        }
+    }
+
+    fn upstream_worker(&self, record: &Record) -> Option<ProcessLabel> {
+        let Some(owner) = &record.owner else {
+            let worker = self.sockets.opened_by(record.netns, record.local, record.remote)?;
+            return Some(self.processes.label(worker, "nginx"));
+        };
+        Some(self.label(&owner.process)).filter(|label| label.role == Role::Worker)
+    }
+
+    fn other_leg(&self, record: &Record) -> Leg {
+        if record.owner.is_none() && self.sockets.listens_on(record.netns, record.local) {
+            Leg::Client
+        } else {
+            Leg::Other
+        }
+    }
+
+    fn label(&self, process: &Process) -> ProcessLabel {
+        self.processes.label(process.tgid, &process.comm)
+    }
+}

@@ -1,0 +1,212 @@
+//! The commands and their flags.
+
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, ops::RangeInclusive, time::Duration};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use jiff::SignedDuration;
+use log::LevelFilter;
+use reset_observer_ebpf::MAX_PORTS;
+
+const ABOUT: &str = "Says why TCP connections between nginx and its upstream servers are reset";
+
+const LONG_ABOUT: &str = "\
+Says why TCP connections between nginx and its upstream servers are reset.
+
+nginx logs \"104: Connection reset by peer\" or \"upstream prematurely closed connection\", and a client gets a 502. \
+Did the backend crash, did nginx reuse a connection that the backend was closing for being idle (a keepalive race), or \
+did a firewall or load balancer on the way forget it? reset-observer watches the kernel on the nginx host, joins what \
+it sees with the nginx worker and the upstream server, and says which of them it was, on what evidence, and what to \
+change.";
+
+const EXAMPLES: &str = "\
+Examples:
+  reset-observer observe --port 3000
+      watch connections from or to port 3000, until Ctrl-C
+  reset-observer observe --port 3000 --duration 5m --output json > verdicts.jsonl
+      five minutes as JSON lines, for a ticket
+  reset-observer observe --count 1
+      wait for the next failure, then end
+  reset-observer daemon --web.listen-address 0.0.0.0:9924
+      metrics for Prometheus at http://HOST:9924/metrics
+
+Exit status: 0 done, 1 failed while running, 2 bad usage or a missing prerequisite.";
+
+/// The command line.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "reset-observer", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// How much to say on standard error
+    #[arg(long = "log.level", value_enum, global = true, default_value_t = LogLevel::Info, value_name = "LEVEL")]
+    pub log_level: LogLevel,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Watch this host and show each verdict as it falls
+    ///
+    /// Ends at Ctrl-C, or by --duration or --count, with a summary.
+    #[command(after_help = EXAMPLES)]
+    Observe(ObserveArgs),
+    /// Run as a service and export metrics for Prometheus
+    ///
+    /// Serves /metrics, /-/healthy and /-/ready.
+    Daemon(DaemonArgs),
+}
+
+/// What to watch, in all commands that load the programs.
+#[derive(Clone, Debug, Args)]
+pub struct WatchArgs {
+    /// Watch only connections with this port at either end; may be given up to 16 times [default: all]
+    #[arg(long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports: Vec<u16>,
+
+    /// How long a verdict waits for what belongs to it, such as the refused reconnect after a crash; 10ms to 60s
+    #[arg(long, value_name = "TIME", default_value = "300ms", value_parser = settle)]
+    pub settle: Duration,
+}
+
+/// Flags of `observe`.
+#[derive(Clone, Debug, Args)]
+pub struct ObserveArgs {
+    /// What to watch.
+    #[command(flatten)]
+    pub watch: WatchArgs,
+
+    /// End after this time, such as 60s or 5m; 100ms to 720h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+
+    /// End after this many verdicts
+    #[arg(long, value_name = "N")]
+    pub count: Option<NonZeroU64>,
+
+    /// How to show verdicts
+    #[arg(long, value_enum, default_value_t = OutputFormat::Table)]
+    pub output: OutputFormat,
+
+    /// Show harmless closes of idle connections too
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Flags of `daemon`.
+#[derive(Clone, Debug, Args)]
+pub struct DaemonArgs {
+    /// What to watch.
+    #[command(flatten)]
+    pub watch: WatchArgs,
+
+    /// Address for metrics and health; `:9924` means all addresses of the host
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:9924",
+        value_parser = listen_address
+    )]
+    pub listen_address: SocketAddr,
+}
+
+/// How to show verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Lines for people
+    Table,
+    /// One JSON object per line
+    Json,
+}
+
+/// How much to say on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the levels of the log crate under their own names")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::Error,
+            LogLevel::Warn => Self::Warn,
+            LogLevel::Info => Self::Info,
+            LogLevel::Debug => Self::Debug,
+            LogLevel::Trace => Self::Trace,
+        }
+    }
+}
+
+impl Cli {
+    /// Reads the program's own arguments. Help, version and bad usage are printed and end the program (bad usage with
+    /// exit code 2).
+    #[must_use]
+    pub fn from_args() -> Self {
+        Self::try_from_args(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Reads arguments, the program's name first.
+    ///
+    /// # Errors
+    /// Bad usage, or that help or the version was asked for.
+    pub fn try_from_args<I, T>(args: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        let mut cli = Self::try_parse_from(args)?;
+        let watch = cli.command.watch_mut();
+        watch.ports.sort_unstable();
+        watch.ports.dedup();
+        if watch.ports.len() > MAX_PORTS {
+            let message = format!(
+                "{} ports given, at most {MAX_PORTS} can be watched: leave out --port to watch all",
+                watch.ports.len()
+            );
+            return Err(Self::command().error(ErrorKind::TooManyValues, message));
+        }
+        Ok(cli)
+    }
+}
+
+impl Command {
+    fn watch_mut(&mut self) -> &mut WatchArgs {
+        match self {
+            Self::Observe(args) => &mut args.watch,
+            Self::Daemon(args) => &mut args.watch,
+        }
+    }
+}
+
+fn settle(text: &str) -> Result<Duration, String> {
+    duration_within(text, Duration::from_millis(10)..=Duration::from_secs(60))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    duration_within(text, Duration::from_millis(100)..=Duration::from_secs(720 * 3600))
+}
+
+fn duration_within(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
+    let parsed: SignedDuration =
+        text.parse().map_err(|_| "not a time: write a number with its unit, such as 300ms, 60s or 5m".to_owned())?;
+    let within = Duration::try_from(parsed).ok().filter(|duration| range.contains(duration));
+    within.ok_or_else(|| {
+        let friendly = |bound: &Duration| SignedDuration::try_from(*bound).map_or_else(|_| String::new(), show);
+        format!("must be from {} to {}", friendly(range.start()), friendly(range.end()))
+    })
+}
+
+fn show(duration: SignedDuration) -> String {
+    format!("{duration:#}").replace(' ', "")
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
+    full.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:9924, [::1]:9924 or :9924".to_owned())
+}

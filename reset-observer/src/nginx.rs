@@ -1,0 +1,5 @@
+//! Who nginx is on this host: its master and worker processes, and the sockets they listen on.
+
+mod proc_fs;
+pub mod processes;
+pub mod sockets;

@@ -1,0 +1,168 @@
+//! Where nginx listens, and which connections its workers had open before the observer started.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    net::SocketAddr,
+};
+
+use crate::nginx::processes::NginxProcesses;
+
+/// A socket that nginx listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListeningSocket {
+    /// Inode of its network namespace; `None` if that may not be read, which matches any.
+    pub netns: Option<u32>,
+    /// Its address, which may be the unspecified one.
+    pub address: SocketAddr,
+}
+
+/// A connection that a worker holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Inode of its network namespace; `None` if that may not be read, which matches any.
+    pub netns: Option<u32>,
+    /// The worker's end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// Process id of the worker.
+    pub worker: u32,
+}
+
+/// What `/proc` would not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Denied {
+    /// Which network namespace a process is in.
+    NetworkNamespace,
+    /// Which sockets a process holds.
+    FileDescriptors,
+}
+
+impl Denied {
+    /// What is missing, what that costs, and which right brings it back.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::NetworkNamespace => {
+                "cannot read the network namespaces of nginx, so that equal addresses in different namespaces are \
+                 taken for one: grant CAP_SYS_PTRACE"
+            }
+            Self::FileDescriptors => {
+                "cannot read the file descriptors of nginx, so that client connections and connections older than the \
+                 observer are not recognised: grant CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+            }
+        }
+    }
+}
+
+/// One look at the sockets of nginx.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundSockets {
+    /// Listening sockets.
+    pub listening: Vec<ListeningSocket>,
+    /// Connections in use, of clients and to upstream servers alike.
+    pub open: Vec<Connection>,
+    /// What could not be read.
+    pub denied: BTreeSet<Denied>,
+}
+
+/// Where sockets come from: `/proc`, or a recording. It is given the ids of nginx's processes.
+pub type SocketSource = Box<dyn Fn(&[u32]) -> FoundSockets + Send>;
+
+type Ends = (SocketAddr, SocketAddr);
+
+/// nginx's listening sockets, and the upstream connections that were open at the last scan.
+pub struct NginxSockets {
+    source: SocketSource,
+    listening: HashSet<ListeningSocket>,
+    upstream: HashMap<Ends, Vec<Connection>>,
+    denied: BTreeSet<Denied>,
+}
+
+impl NginxSockets {
+    /// Reads the sockets of `processes` from `/proc`. What may not be read is left out, with a warning that names the
+    /// missing capability.
+    #[must_use]
+    pub fn scan(processes: &NginxProcesses) -> Self {
+        Self::from_source(Box::new(crate::nginx::proc_fs::nginx_sockets), processes)
+    }
+
+    /// Asks `source` once, and again at each rescan.
+    #[must_use]
+    pub fn from_source(source: SocketSource, processes: &NginxProcesses) -> Self {
+        let (listening, upstream, denied) = Default::default();
+        let mut sockets = Self { source, listening, upstream, denied };
+        sockets.rescan(processes);
+        sockets
+    }
+
+    /// A fixed set of sockets, for recordings and tests.
+    #[must_use]
+    pub fn fixed(found: FoundSockets) -> Self {
+        Self::from_source(Box::new(move |_| found.clone()), &NginxProcesses::fixed(Vec::new()))
+    }
+
+    /// Reads the sockets again, after nginx reloaded or restarted.
+    pub fn rescan(&mut self, processes: &NginxProcesses) {
+        let mut pids: Vec<u32> = processes.alive().map(|label| label.pid).collect();
+        pids.sort_unstable();
+        let found = (self.source)(&pids);
+        for denied in found.denied.difference(&self.denied) {
+            log::warn!("{}", denied.sentence());
+        }
+        self.denied = found.denied;
+        self.listening = found
+            .listening
+            .into_iter()
+            .map(|socket| ListeningSocket { address: canonical(socket.address), ..socket })
+            .collect();
+        self.upstream.clear();
+        for connection in found.open {
+            if !self.listens_on(connection.netns, connection.local) {
+                let ends = (canonical(connection.local), canonical(connection.remote));
+                self.upstream.entry(ends).or_default().push(connection);
+            }
+        }
+    }
+
+    /// Whether nginx listens on this local address, by itself or by the unspecified address of its family, in this
+    /// network namespace (`None`: in any). `[::]` also takes IPv4 connections unless `ipv6only` is set, which the
+    /// tables do not show: such a pair of listeners is one nginx anyway.
+    #[must_use]
+    pub fn listens_on(&self, netns: Option<u32>, local: SocketAddr) -> bool {
+        let local = canonical(local);
+        self.listening.iter().any(|socket| same_namespace(socket.netns, netns) && accepts(socket.address, local))
+    }
+
+    /// How many addresses nginx listens on.
+    #[must_use]
+    pub fn listening(&self) -> usize {
+        self.listening.len()
+    }
+
+    /// The process id of the worker that had this upstream connection open at the last scan.
+    #[must_use]
+    pub fn opened_by(&self, netns: Option<u32>, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
+        let connections = self.upstream.get(&(canonical(local), canonical(remote)))?;
+        connections.iter().find(|connection| same_namespace(connection.netns, netns)).map(|found| found.worker)
+    }
+
+    /// Drops what is known of a connection: its addresses are in use by a newer one.
+    pub fn forget(&mut self, local: SocketAddr, remote: SocketAddr) {
+        self.upstream.remove(&(canonical(local), canonical(remote)));
+    }
+}
+
+fn same_namespace(one: Option<u32>, other: Option<u32>) -> bool {
+    one.is_none() || other.is_none() || one == other
+}
+
+fn accepts(listener: SocketAddr, local: SocketAddr) -> bool {
+    listener.port() == local.port()
+        && (listener.ip() == local.ip() || listener.ip().is_unspecified() && (listener.is_ipv6() || local.is_ipv4()))
+}
+
+/// An IPv4 address in IPv6 clothes is the IPv4 address: a `[::]` socket shows it one way, an IPv4 one the other.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}

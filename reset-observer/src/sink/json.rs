@@ -1,0 +1,66 @@
+//! JSON lines, schema 1: one object per line, told apart by `type`. A public contract: fields are added, never renamed.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::{
+    record::KernelTime,
+    sink::{Lost, Output, OutputError, Ready, clock::WallClock, summary::Summary},
+    verdict::Verdict,
+};
+
+/// Version of the contract.
+pub const SCHEMA: u32 = 1;
+
+/// What stands at the start of each line.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    schema: u32,
+    time: String,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
+/// Writes JSON lines. Each line is written at once and flushed, so that a reader never sees half of one.
+pub struct JsonLines<W> {
+    out: W,
+    clock: WallClock,
+    line: Vec<u8>,
+}
+
+impl<W: Write> JsonLines<W> {
+    /// Writes to `out`, with times by `clock`.
+    pub fn new(out: W, clock: WallClock) -> Self {
+        Self { out, clock, line: Vec::new() }
+    }
+
+    fn write<T: Serialize>(&mut self, kind: &'static str, at: KernelTime, body: &T) -> Result<(), OutputError> {
+        self.line.clear();
+        let line = Line { kind, schema: SCHEMA, time: self.clock.rfc3339(at), body };
+        serde_json::to_writer(&mut self.line, &line).map_err(|error| OutputError::Write(error.into()))?;
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)?;
+        Ok(self.out.flush()?)
+    }
+}
+
+impl<W: Write> Output for JsonLines<W> {
+    fn ready(&mut self, ready: &Ready) -> Result<(), OutputError> {
+        self.write("ready", ready.at, ready)
+    }
+
+    fn verdict(&mut self, verdict: &Verdict) -> Result<(), OutputError> {
+        self.write("verdict", verdict.at, verdict)
+    }
+
+    fn lost(&mut self, lost: &Lost) -> Result<(), OutputError> {
+        self.write("lost", lost.at, lost)
+    }
+
+    fn summary(&mut self, summary: &Summary) -> Result<(), OutputError> {
+        self.write("summary", summary.ended_at(), summary)
+    }
+}

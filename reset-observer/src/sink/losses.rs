@@ -1,0 +1,54 @@
+//! Where records get lost on the way from the kernel, and how many.
+
+use crate::counts::{DecodeCounts, KernelCounts};
+
+/// A place where records can get lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    /// The ring buffer was full.
+    Ring,
+    /// A reset without a socket came while the rate for those was used up: counted, not detailed.
+    SocketlessRate,
+    /// The opener of a connection could not be remembered, so that its records have no owner.
+    Owner,
+    /// User space could not read the record.
+    Decode,
+}
+
+impl Stage {
+    /// Every stage, in the order of the way.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::SocketlessRate, Self::Ring, Self::Decode];
+
+    /// The name in metrics and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ring => "ring",
+            Self::SocketlessRate => "socketless_rate",
+            Self::Owner => "owner",
+            Self::Decode => "decode",
+        }
+    }
+
+    /// What was lost, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Ring => "records found the ring buffer full",
+            Self::SocketlessRate => "resets without a socket were counted but not looked at",
+            Self::Owner => "connections have no known opener",
+            Self::Decode => "records could not be read",
+        }
+    }
+
+    /// How many were lost here since the start.
+    #[must_use]
+    pub const fn total(self, kernel: &KernelCounts, decode: &DecodeCounts) -> u64 {
+        match self {
+            Self::Ring => kernel.ring_full,
+            Self::SocketlessRate => kernel.socketless_not_detailed,
+            Self::Owner => kernel.owner_not_remembered,
+            Self::Decode => decode.refused,
+        }
+    }
+}
