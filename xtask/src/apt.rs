@@ -76,14 +76,14 @@ pub(crate) fn update(why: &str) -> Result<()> {
 
 fn update_command() -> Command {
     let mut command = Command::new("apt-get");
-    command.args(["update", "-q"]);
+    command.args(["update", "-qq"]);
     command
 }
 
 fn install_command(packages: &[String]) -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    command.args(["install", "-q", "-y", "--no-remove", "--no-install-recommends"]);
+    command.args(["install", "-qq", "-y", "--no-remove", "--no-install-recommends"]);
     // Another apt may be at work, a daily timer for one.
     command.args(["-o", "DPkg::Lock::Timeout=120"]).args(packages);
     command

@@ -37,10 +37,9 @@ pub(crate) fn ensure(pins: &Pins) -> Result<Choice> {
 pub(crate) fn check(pins: &Pins) -> Result<Choice> {
     let cache = cache_dir()?;
     recorded(pins, &cache).or_else(|| present(pins, &cache)).ok_or_else(|| {
-        Missing::error(
-            format!("no toolchain here can build for {}; `cargo xtask setup` installs one, or", pins.target),
-            install::ways(pins),
-        )
+        let mut commands = vec!["cargo xtask setup".into(), "# or by hand:".into()];
+        commands.extend(install::ways(pins));
+        Missing::error(format!("no toolchain here can build for {}", pins.target), commands)
     })
 }
 

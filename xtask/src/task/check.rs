@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::{
     apt,
@@ -15,7 +15,8 @@ use crate::{
 /// Runs one step after the other and stops at the first that fails.
 pub(crate) fn check(pins: &Pins) -> Result<()> {
     eprintln!("check: format");
-    run(Command::new("cargo").current_dir(workspace::root()).args(["fmt", "--all", "--check"]))?;
+    run(Command::new("cargo").current_dir(workspace::root()).args(["fmt", "--all", "--check"]))
+        .context("the format differs; type `cargo fmt --all`")?;
     if workspace::without_ebpf() {
         eprintln!("check: left out the eBPF programs: AYA_BUILD_SKIP is set");
     } else {
@@ -38,7 +39,7 @@ fn clippy_on_ebpf(pins: &Pins, choice: &Choice) -> Result<()> {
         return Ok(());
     }
     let mut clippy = compiler.command("cargo");
-    clippy.current_dir(workspace::root()).args(["clippy", "--locked", "--release", "--target", &pins.target]);
+    clippy.current_dir(workspace::root()).args(["clippy", "--locked", "--target", &pins.target]);
     clippy.args(["--package", "reset-observer-ebpf", "--features", "programs", "--bins"]);
     if compiler.version()?.nightly {
         clippy.arg("-Zbuild-std=core");
