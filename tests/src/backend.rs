@@ -26,6 +26,7 @@ server.keepAliveTimeout = Number(keepAlive);
 server.on('connection', socket => {
   const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
   const peer = `${host}:${socket.remotePort}`;
+  say('accepted', peer);
   let byPeer = false;
   socket.on('end', () => { byPeer = true; });
   socket.on('close', () => say(byPeer ? 'client_closed' : 'idle_close', peer));
@@ -94,6 +95,19 @@ impl Backend {
     /// Every event of this name.
     pub fn events(&self, name: &str) -> Vec<Event> {
         self.process.stdout.all().iter().filter_map(|line| parse(line)).filter(|event| event.name == name).collect()
+    }
+
+    /// Waits until every connection that the backend accepted is closed.
+    pub fn wait_until_all_closed(&self) -> Result<()> {
+        loop {
+            let seen = self.told();
+            let closed = self.events("idle_close").len() + self.events("client_closed").len();
+            if self.events("accepted").len() == closed {
+                return Ok(());
+            }
+            let next = self.process.stdout.wait_for(seen, PATIENCE, |_| Some(()));
+            next.context("the lab itself: a connection to the backend stays open")?;
+        }
     }
 
     /// Every line that the backend wrote.

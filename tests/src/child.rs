@@ -112,5 +112,6 @@ impl Drop for Child {
 /// Sends `signal` to the process `pid`.
 pub fn signal_process(pid: u32, signal: Signal) -> Result<()> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("not a process id")?;
-    rustix::process::kill_process(pid, signal).with_context(|| format!("cannot signal process {}", pid.as_raw_nonzero()))
+    rustix::process::kill_process(pid, signal)
+        .with_context(|| format!("cannot signal process {}", pid.as_raw_nonzero()))
 }

@@ -57,6 +57,7 @@ pub fn serve(args: &FaultArgs) -> Result<()> {
             report("turned_away", peer, &Value::Null);
             continue;
         }
+        report("accepted", peer, &Value::Null);
         open.fetch_add(1, Ordering::SeqCst);
         let (args, open) = (args.clone(), open.clone());
         thread::spawn(move || {

@@ -1,0 +1,119 @@
+//! Truth against verdicts: was each connection named, rightly, once, and nothing else said?
+
+use crate::observer::Verdict;
+use crate::truth::{Expected, Truth};
+
+/// What the observer got wrong about one scenario; empty if nothing.
+pub fn faults(truth: &Truth, verdicts: &[Verdict]) -> Vec<String> {
+    let about: Vec<&Verdict> = verdicts.iter().filter(|verdict| concerns(truth, verdict)).collect();
+    let missing = truth.expected.iter().filter_map(|expected| fault_of(expected, &about));
+    let surplus = about.iter().filter(|verdict| !is_right(truth, verdict)).map(|verdict| describe_surplus(verdict));
+    missing.chain(surplus).collect()
+}
+
+/// Whether the verdicts so far hold every one that must be given.
+pub fn is_complete(truth: &Truth, verdicts: &[Verdict]) -> bool {
+    truth
+        .expected
+        .iter()
+        .all(|expected| verdicts.iter().any(|verdict| concerns(truth, verdict) && names(expected, verdict)))
+}
+
+/// Whether a verdict is about the scenario's server, seen from either end.
+pub fn concerns(truth: &Truth, verdict: &Verdict) -> bool {
+    let server = |end: &crate::observer::Endpoint| end.addr == truth.server.ip() && end.port == truth.server.port();
+    server(&verdict.remote) || server(&verdict.local)
+}
+
+/// Whether a verdict on the proxy's end is about this connection, whatever it says.
+fn is_about(expected: &Expected, verdict: &Verdict) -> bool {
+    verdict.leg == "upstream" && expected.local_port.is_none_or(|port| verdict.local.port == port)
+}
+
+fn names(expected: &Expected, verdict: &Verdict) -> bool {
+    is_about(expected, verdict) && verdict.cause == expected.cause
+}
+
+fn fault_of(expected: &Expected, about: &[&Verdict]) -> Option<String> {
+    let cause = expected.cause;
+    let right: Vec<_> = about.iter().filter(|verdict| names(expected, verdict)).collect();
+    let [verdict] = right.as_slice() else {
+        return Some(format!("{cause} on port {:?} was said {} times, not once", expected.local_port, right.len()));
+    };
+    // `unknown` is honest, another value is not.
+    let impact = verdict.impact.as_deref().filter(|impact| *impact != "unknown");
+    let wrong = expected.impact.zip(impact).filter(|(expected, said)| expected != said);
+    wrong.map(|(expected, said)| format!("{cause} has impact {said}, not {expected}"))
+}
+
+fn is_right(truth: &Truth, verdict: &Verdict) -> bool {
+    let cause = verdict.cause.as_str();
+    let expected = |expected: &Expected| match verdict.leg.as_str() {
+        "upstream" => names(expected, verdict),
+        // The same deed may be seen at the other end too.
+        _ => expected.cause == cause,
+    };
+    // A connection that has its cause must not be called harmless as well.
+    let has_own = verdict.leg == "upstream"
+        && truth.expected.iter().any(|expected| expected.local_port == Some(verdict.local.port));
+    truth.expected.iter().any(expected) || (!has_own && (cause == "idle_close" || truth.also_right.contains(&cause)))
+}
+
+fn describe_surplus(verdict: &Verdict) -> String {
+    let Verdict { cause, confidence, leg, local, evidence, .. } = verdict;
+    format!("{cause} ({confidence}) on the {leg} leg, port {}, is wrong; it rests on {evidence:?}", local.port)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::observer::Endpoint;
+
+    fn truth() -> Truth {
+        let server: SocketAddr = "10.0.0.2:3000".parse().unwrap();
+        let connection = "10.0.0.1:4000".parse().unwrap();
+        Truth::of(server).expect("keepalive_race", Some(connection), Some("request_retried"))
+    }
+
+    fn verdict(cause: &str, port: u16) -> Verdict {
+        Verdict {
+            cause: cause.to_owned(),
+            confidence: "high".to_owned(),
+            impact: Some("unknown".to_owned()),
+            leg: "upstream".to_owned(),
+            local: Endpoint { addr: "10.0.0.1".parse().unwrap(), port },
+            remote: Endpoint { addr: "10.0.0.2".parse().unwrap(), port: 3000 },
+            evidence: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_right_cause_once_and_a_harmless_close_elsewhere_is_no_fault() {
+        assert!(faults(&truth(), &[verdict("keepalive_race", 4000), verdict("idle_close", 4001)]).is_empty());
+    }
+
+    #[test]
+    fn silence_is_a_fault() {
+        assert_eq!(faults(&truth(), &[]).len(), 1);
+    }
+
+    #[test]
+    fn the_same_connection_named_twice_is_a_fault() {
+        assert_eq!(faults(&truth(), &[verdict("keepalive_race", 4000), verdict("idle_close", 4000)]).len(), 1);
+        assert_eq!(faults(&truth(), &[verdict("keepalive_race", 4000), verdict("keepalive_race", 4000)]).len(), 1);
+    }
+
+    #[test]
+    fn a_wrong_cause_on_another_connection_is_a_fault() {
+        assert_eq!(faults(&truth(), &[verdict("keepalive_race", 4000), verdict("unknown", 4001)]).len(), 1);
+    }
+
+    #[test]
+    fn another_impact_than_the_true_one_is_a_fault() {
+        let mut said = verdict("keepalive_race", 4000);
+        said.impact = Some("request_failed".to_owned());
+        assert_eq!(faults(&truth(), &[said]).len(), 1);
+    }
+}

@@ -76,10 +76,10 @@ fn main() -> ExitCode {
 
 fn run(command: LabCommand) -> Result<ExitCode> {
     match command {
-        LabCommand::Demo => todo!(),
+        LabCommand::Demo => return lab::demo::run(),
         LabCommand::List => lab::scenario::list(),
         LabCommand::Scenario { names, ipv6 } => lab::scenario::run_alone(&names, family(ipv6))?,
-        LabCommand::Trial { names, ipv6 } => {let _=(names,ipv6);todo!()},
+        LabCommand::Trial { names, ipv6 } => return lab::trial::run(&names, family(ipv6)),
         LabCommand::Backend(args) => lab::fault::serve(&args)?,
         LabCommand::Wire { delay_us } => lab::wire::hold_packets(Duration::from_micros(delay_us))?,
         LabCommand::Enter(args) => lab::enter::enter(&args)?,

@@ -1,0 +1,199 @@
+//! The observer under test, run in the host's namespaces as on a real proxy host.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitStatus;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::child::{Child, Launch};
+use crate::client::Client;
+use crate::interrupt;
+use crate::programs;
+use crate::stage::BACKEND_PORT;
+
+/// How long the observer may take to come up or to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Endpoint {
+    /// Address.
+    pub addr: std::net::IpAddr,
+    /// Port.
+    pub port: u16,
+}
+
+/// A verdict line, as far as truth has something to say about it (schema 1).
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub struct Verdict {
+    /// The cause, by its public name.
+    pub cause: String,
+    /// `high`, `medium` or `low`.
+    pub confidence: String,
+    /// What it did to the request, by its public name.
+    pub impact: Option<String>,
+    /// Which side of nginx.
+    pub leg: String,
+    /// This host's end.
+    pub local: Endpoint,
+    /// The other end.
+    pub remote: Endpoint,
+    /// What the verdict rests on.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+}
+
+/// A running `reset-observer`.
+#[derive(Debug)]
+pub struct Observer {
+    process: Child,
+}
+
+impl Observer {
+    /// Starts `observe` on the backends' port with every verdict as a JSON line, and waits until it watches.
+    pub fn observe() -> Result<Self> {
+        let port = BACKEND_PORT.to_string();
+        let observer = Self::start(&["observe", "--port", &port, "--output", "json", "--all"], |_| ())?;
+        observer.wait_until_ready()?;
+        Ok(observer)
+    }
+
+    /// Starts `observe` with its output for people; `show` gets each line as it comes.
+    pub fn observe_live(show: impl Fn(&str) + Send + 'static) -> Result<Self> {
+        Self::start(&["observe", "--port", &BACKEND_PORT.to_string(), "--output", "table"], show)
+    }
+
+    /// Starts the observer with these arguments.
+    pub fn start(args: &[&str], show: impl Fn(&str) + Send + 'static) -> Result<Self> {
+        let launch = Launch::new("reset-observer", programs::observer()?).args(args);
+        Ok(Self { process: launch.start_showing(show)? })
+    }
+
+    /// Waits for the `ready` line of JSON output.
+    pub fn wait_until_ready(&self) -> Result<Value> {
+        let pick = |line: &str| parse(line).filter(|object| object["type"] == "ready");
+        let ready = self.process.stdout.wait_for(0, PATIENCE, pick);
+        ready.with_context(|| format!("the observer did not get ready; on stderr: {:#?}", self.complaints()))
+    }
+
+    /// How many lines it has written: a bookmark.
+    pub fn bookmark(&self) -> usize {
+        self.process.stdout.count()
+    }
+
+    /// The verdicts since a bookmark.
+    pub fn verdicts(&self, since: usize) -> Vec<Verdict> {
+        self.lines(since).iter().filter_map(|line| verdict(line)).collect()
+    }
+
+    /// Everything on standard output since a bookmark.
+    pub fn lines(&self, since: usize) -> Vec<String> {
+        self.process.stdout.since(since)
+    }
+
+    /// Everything on standard error.
+    pub fn complaints(&self) -> Vec<String> {
+        self.process.stderr.all()
+    }
+
+    /// Waits for the first verdict since a bookmark that `wanted` accepts.
+    pub fn wait_for_verdict(
+        &self,
+        since: usize,
+        patience: Duration,
+        wanted: impl Fn(&Verdict) -> bool,
+    ) -> Result<Verdict> {
+        self.process.stdout.wait_for(since, patience, |line| verdict(line).filter(&wanted))
+    }
+
+    /// Waits until it has written anything to standard output or standard error.
+    pub fn wait_for_any_line(&self) -> Result<()> {
+        let Child { stdout, stderr, .. } = &self.process;
+        let deadline = Instant::now() + PATIENCE;
+        while stdout.count() + stderr.count() == 0 && Instant::now() < deadline {
+            interrupt::check()?;
+            // Two streams cannot be awaited at once.
+            thread::sleep(Duration::from_millis(5));
+        }
+        if stdout.wait_for_end(Duration::ZERO)? {
+            bail!("the observer ended: {:#?}", stderr.all());
+        }
+        Ok(())
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        self.process.wait(PATIENCE)
+    }
+
+    /// Ends it as Ctrl-C does, and gives its exit status and its summary line.
+    pub fn finish(&mut self) -> Result<(ExitStatus, Option<Value>)> {
+        self.process.signal(Signal::INT)?;
+        let status = self.wait()?;
+        let summary = self.lines(0).iter().rev().filter_map(|line| parse(line)).find(|line| line["type"] == "summary");
+        Ok((status, summary))
+    }
+}
+
+/// A running `reset-observer daemon`.
+#[derive(Debug)]
+pub struct Daemon {
+    observer: Observer,
+    address: SocketAddr,
+}
+
+impl Daemon {
+    /// Starts the daemon at a free port of the loopback and waits until it is ready.
+    pub fn start() -> Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let observer = Observer::start(&["daemon", "--web.listen-address", &address.to_string()], |_| ())?;
+        let daemon = Self { observer, address };
+        let deadline = Instant::now() + PATIENCE;
+        while !daemon.get("/-/ready").is_ok_and(|(status, _)| status == 200) {
+            if Instant::now() > deadline {
+                bail!("the daemon did not get ready: {:#?}", daemon.observer.complaints());
+            }
+            // A program that does not listen yet cannot tell when it will.
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(daemon)
+    }
+
+    /// Asks for a path; gives status and body.
+    pub fn get(&self, path: &str) -> Result<(u16, String)> {
+        let response = Client::on_host(self.address)?.get(path)?;
+        Ok((response.status, response.body))
+    }
+
+    /// The sum of the samples of `metric` whose labels hold `label`.
+    pub fn sum(&self, metric: &str, label: &str) -> Result<u64> {
+        let (_, text) = self.get("/metrics")?;
+        let samples = text.lines().filter(|line| line.starts_with(&format!("{metric}{{")) && line.contains(label));
+        let mut sum = 0;
+        for sample in samples {
+            let value = sample.rsplit('}').next().and_then(|rest| rest.split_whitespace().next());
+            let value: f64 = value.and_then(|value| value.parse().ok()).with_context(|| format!("odd: {sample}"))?;
+            sum += format!("{value:.0}").parse::<u64>()?;
+        }
+        Ok(sum)
+    }
+
+    /// Ends it as Ctrl-C does.
+    pub fn finish(&mut self) -> Result<ExitStatus> {
+        Ok(self.observer.finish()?.0)
+    }
+}
+
+fn parse(line: &str) -> Option<Value> {
+    serde_json::from_str(line).ok()
+}
+
+fn verdict(line: &str) -> Option<Verdict> {
+    let object = parse(line)?;
+    if object["type"] == "verdict" { serde_json::from_value(object).ok() } else { None }
+}

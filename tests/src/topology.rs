@@ -144,9 +144,7 @@ impl Topology {
         let link = u8::try_from(link).unwrap_or(u8::MAX);
         match self.family {
             Family::V4 => Ipv4Addr::new(10, 100 + self.site, link, end as u8).into(),
-            Family::V6 => {
-                Ipv6Addr::new(0xfd99, self.site.into(), link.into(), 0, 0, 0, 0, u16::from(end as u8)).into()
-            }
+            Family::V6 => Ipv6Addr::new(0xfd99, self.site.into(), link.into(), 0, 0, 0, 0, u16::from(end as u8)).into(),
         }
     }
 

@@ -1,0 +1,153 @@
+//! A trial: one scenario under the observer's eyes, and whether its verdicts are the truth.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::interrupt;
+use crate::judge;
+use crate::lock::MachineLock;
+use crate::observer::{Observer, Verdict};
+use crate::programs;
+use crate::scenario::{self, Scenario};
+use crate::stage::Stage;
+use crate::topology::Family;
+use crate::truth::Truth;
+
+/// How long a verdict may take after the deed: the settle window and room for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long to listen for verdicts that should not come: the settle window twice.
+const AFTERMATH: Duration = Duration::from_millis(600);
+
+/// What came of one trial.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What the scenario did.
+    pub truth: Truth,
+    /// What the observer said about its server.
+    pub verdicts: Vec<Verdict>,
+    /// What of it is wrong; empty if nothing.
+    pub faults: Vec<String>,
+    /// From the end of the deed to the last verdict that had to be given, if all were.
+    pub verdict_after: Option<Duration>,
+    /// Everything that helps to see why, for a miss.
+    seen: String,
+}
+
+impl Outcome {
+    /// What was expected beside what was seen.
+    pub fn miss(&self) -> String {
+        format!("{}\n{}", self.faults.join("\n"), self.seen)
+    }
+}
+
+/// Acts a scenario under a running observer and judges what it says.
+pub fn hold(scenario: &Scenario, family: Family, observer: &Observer) -> Result<Outcome> {
+    let since = observer.bookmark();
+    let mut stage = Stage::set_up(&(scenario.plan)(family)).context("the lab itself: cannot set the stage up")?;
+    let truth = (scenario.act)(&mut stage)?;
+    let verdict_after = wait_until_complete(observer, since, &truth)?;
+    // What must not come cannot be awaited: only time shows that it did not.
+    thread::sleep(AFTERMATH);
+    interrupt::check()?;
+    let verdicts = observer.verdicts(since);
+    let faults = judge::faults(&truth, &verdicts);
+    let seen = describe(&truth, &stage, observer, since)?;
+    let verdicts = verdicts.into_iter().filter(|verdict| judge::concerns(&truth, verdict)).collect();
+    Ok(Outcome { truth, verdicts, faults, verdict_after, seen })
+}
+
+/// For a test: acts the scenario under an observer of its own, and panics with the whole story if it is misnamed.
+///
+/// Without root there is no lab, and the test says so.
+#[expect(clippy::panic, reason = "this is a test's assertion")]
+pub fn assert_named(name: &str, family: Family) {
+    if let Err(reason) = programs::require_root() {
+        println!("left out: {name}: {reason}");
+        return;
+    }
+    if let Err(error) = try_named(name, family) {
+        panic!("{name} on {family:?}: {error:#}");
+    }
+}
+
+fn try_named(name: &str, family: Family) -> Result<()> {
+    let _machine = MachineLock::take()?;
+    let scenario = scenario::named(name)?;
+    let mut observer = Observer::observe()?;
+    let outcome = hold(&scenario, family, &observer)?;
+    let (status, summary) = observer.finish()?;
+    if !outcome.faults.is_empty() {
+        bail!("{}", outcome.miss());
+    }
+    if !status.success() || summary.is_none() {
+        bail!("the observer ended by {status} with summary {summary:?}: {:#?}", observer.complaints());
+    }
+    Ok(())
+}
+
+/// Runs trials one after another under one observer and prints a line for each.
+pub fn run(names: &[String], family: Family) -> Result<ExitCode> {
+    programs::require_root()?;
+    interrupt::install()?;
+    let _machine = MachineLock::take()?;
+    let mut observer = Observer::observe()?;
+    let mut misses = 0;
+    for scenario in scenario::chosen(names)? {
+        let outcome = hold(&scenario, family, &observer);
+        interrupt::check()?;
+        match outcome {
+            Ok(outcome) if outcome.faults.is_empty() => println!("right  {:<24} {}", scenario.name, said(&outcome)),
+            Ok(outcome) => {
+                misses += 1;
+                println!("MISS   {:<24} {}", scenario.name, outcome.miss());
+            }
+            Err(error) => {
+                misses += 1;
+                println!("ERROR  {:<24} {error:#}", scenario.name);
+            }
+        }
+    }
+    observer.finish()?;
+    Ok(if misses == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The causes said of an outcome, in short.
+pub fn said(outcome: &Outcome) -> String {
+    let mut said: Vec<String> =
+        outcome.verdicts.iter().map(|verdict| format!("{} ({})", verdict.cause, verdict.confidence)).collect();
+    said.dedup();
+    let after = outcome.verdict_after.filter(|_| !outcome.truth.expected.is_empty());
+    let after = after.map(|after| format!(", {} ms after the deed", after.as_millis())).unwrap_or_default();
+    if said.is_empty() { "nothing said".to_owned() } else { said.join(", ") + &after }
+}
+
+fn wait_until_complete(observer: &Observer, since: usize, truth: &Truth) -> Result<Option<Duration>> {
+    let start = Instant::now();
+    loop {
+        let seen = observer.bookmark();
+        if judge::is_complete(truth, &observer.verdicts(since)) {
+            return Ok(Some(start.elapsed()));
+        }
+        let left = PATIENCE.saturating_sub(start.elapsed());
+        if observer.wait_for_verdict(seen, left, |_| true).is_err() {
+            interrupt::check()?;
+            return Ok(None);
+        }
+    }
+}
+
+fn describe(truth: &Truth, stage: &Stage, observer: &Observer, since: usize) -> Result<String> {
+    let mut story = String::new();
+    writeln!(story, "expected: {}", serde_json::to_string(truth)?)?;
+    writeln!(story, "seen by the observer since the stage was set:\n  {}", observer.lines(since).join("\n  "))?;
+    writeln!(story, "on its standard error:\n  {}", observer.complaints().join("\n  "))?;
+    if let Ok(backend) = stage.backend() {
+        writeln!(story, "told by the backend:\n  {}", backend.lines().join("\n  "))?;
+    }
+    Ok(story)
+}

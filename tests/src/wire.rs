@@ -31,9 +31,10 @@ impl Wire {
     pub fn start(node: &Namespace, delay: Duration) -> Result<Self> {
         let launch = Launch::new("the wire", programs::lab()?).inside(node);
         let process = launch.args(["wire", "--delay-us", &delay.as_micros().to_string()]).start()?;
-        process.stdout.wait_for(0, Duration::from_secs(5), |line| (line == "ready").then_some(())).with_context(
-            || format!("the wire did not come up: {:?}", process.stderr.all()),
-        )?;
+        process
+            .stdout
+            .wait_for(0, Duration::from_secs(5), |line| (line == "ready").then_some(()))
+            .with_context(|| format!("the wire did not come up: {:?}", process.stderr.all()))?;
         // The rules come after the listener: without one, NFQUEUE drops.
         for (interface, queue) in DIRECTIONS {
             let queue = queue.to_string();

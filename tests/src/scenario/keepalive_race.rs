@@ -15,7 +15,7 @@ use crate::truth::Truth;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "race_crossing",
-        deed: "the backend closes its idle connection, and nginx reuses it while the FIN is still on a wire of 30 ms",
+        deed: "the backend closes its idle connection, and nginx reuses it while the FIN is still on a wire of 50 ms",
         plan: delayed,
         act: crossing,
     },
@@ -44,7 +44,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 const PREMATURE: &str = "upstream prematurely closed connection while reading response header from upstream";
 
 fn delayed(family: Family) -> Plan {
-    let wire = Some(WireSetting { place: WirePlace::BeforeRouter, delay: Duration::from_millis(30) });
+    let wire = Some(WireSetting { place: WirePlace::BeforeRouter, delay: Duration::from_millis(50) });
     let shape = Shape::Routed { wire, router: Router::Plain };
     Plan { family, shape, nginx: Settings::default(), backend: Kind::Fault(&["--idle-close-ms", "500"]) }
 }

@@ -1,0 +1,94 @@
+//! The metrics count every reset that the kernel counts, no more and no less.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use lab::counters::Counters;
+use lab::lock::MachineLock;
+use lab::observer::Daemon;
+use lab::programs;
+use lab::scenario;
+use lab::stage::Stage;
+use lab::topology::Family;
+
+/// Deeds that send resets for as many reasons as possible, and from both ends.
+const DEEDS: &[&str] = &[
+    "crash_with_reset",
+    "crash_then_refused",
+    "race_crossing",
+    "race_held",
+    "abort_linger0",
+    "abort_cut_reset",
+    "refused",
+];
+
+#[test]
+fn the_sum_of_resets_sent_equals_the_growth_of_tcp_out_rsts_exactly() {
+    if let Err(reason) = programs::require_root() {
+        println!("left out: {reason}");
+        return;
+    }
+    compare().unwrap();
+}
+
+fn compare() -> Result<()> {
+    let _machine = MachineLock::take()?;
+    let scenarios = DEEDS.iter().map(|name| scenario::named(name)).collect::<Result<Vec<_>>>()?;
+    let plans = scenarios.iter().zip([Family::V4, Family::V6].into_iter().cycle());
+    let mut stages =
+        plans.map(|(scenario, family)| Stage::set_up(&(scenario.plan)(family))).collect::<Result<Vec<_>>>()?;
+    let mut daemon = Daemon::start()?;
+    let before = observe_both(&daemon)?;
+    for (scenario, stage) in scenarios.iter().zip(&mut stages) {
+        (scenario.act)(stage).with_context(|| scenario.name)?;
+        knock_at_closed_ports(stage)?;
+    }
+    let after = observe_both(&daemon)?;
+    let (kernel, metric) = (growth(&before.0, &after.0), after.1 - before.1);
+    ensure!(kernel >= 100, "the lab itself: only {kernel} resets were sent");
+    ensure!(kernel == metric, "the kernel sent {kernel} resets, the metrics say {metric}");
+    ensure!(daemon.finish()?.success(), "the daemon did not end well");
+    Ok(())
+}
+
+/// Resets for no socket at all, as a port scan gets them.
+fn knock_at_closed_ports(stage: &Stage) -> Result<()> {
+    for port in 4000..4020 {
+        let refused = stage.net().proxy().connect((stage.server().ip(), port).into());
+        ensure!(refused.is_err(), "the lab itself: port {port} is open");
+    }
+    Ok(())
+}
+
+/// `TcpOutRsts` by namespace and the metric's sum, at one moment.
+fn observe_both(daemon: &Daemon) -> Result<(BTreeMap<PathBuf, u64>, u64)> {
+    loop {
+        let first = resets_by_namespace()?;
+        let metric = daemon.sum("reset_observer_resets_total", "direction=\"sent\"")?;
+        // A reset of some other program between the two readings would spoil both.
+        if resets_by_namespace()? == first {
+            return Ok((first, metric));
+        }
+    }
+}
+
+/// `TcpOutRsts` of every network namespace on the machine that a process lives in.
+fn resets_by_namespace() -> Result<BTreeMap<PathBuf, u64>> {
+    let mut resets = BTreeMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // A process may end while it is looked at.
+        let Ok(namespace) = fs::read_link(format!("/proc/{pid}/ns/net")) else { continue };
+        if let Ok(counters) = Counters::of_process(pid) {
+            resets.insert(namespace, counters.get("TcpOutRsts"));
+        }
+    }
+    Ok(resets)
+}
+
+fn growth(before: &BTreeMap<PathBuf, u64>, after: &BTreeMap<PathBuf, u64>) -> u64 {
+    after.iter().map(|(namespace, count)| count - before.get(namespace).copied().unwrap_or(0)).sum()
+}
