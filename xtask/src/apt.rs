@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::{
     missing::Missing,
@@ -33,7 +33,7 @@ pub(crate) fn offers(packages: &[String]) -> Result<bool> {
 pub(crate) fn install(why: &str, packages: &[String]) -> Result<()> {
     let mut install = install_command(packages);
     if !is_root() {
-        return Err(Missing::error(format!("{why}; only root may install packages"), by_hand(packages)));
+        return Err(Missing::error(format!("{why}, for which one must be root"), by_hand(packages)));
     }
     refuse_removal(packages)?;
     if run_aloud(why, &mut install).is_ok() {
@@ -51,25 +51,24 @@ pub(crate) fn by_hand(packages: &[String]) -> [String; 2] {
     [write(&update_command()), write(&install_command(packages))]
 }
 
-/// Asks apt for a dry run first: it explains a conflict better before it is in the middle of something.
+/// Asks apt for a dry run first: what it would remove is for a person to decide.
 fn refuse_removal(packages: &[String]) -> Result<()> {
     let Err(error) = output_of(install_command(packages).arg("--dry-run")) else { return Ok(()) };
-    let words = format!("{error:#}");
-    if words.contains("remove is disabled") || words.contains("Conflicts") || words.contains("held broken packages") {
-        bail!(
-            "apt would have to remove other packages for {}, and that is yours to decide \
-             (rustc-web replaces Debian's own rustc and rustup packages); either remove them, or bring a nightly \
-             toolchain with rust-src and a bpf-linker, which setup then prefers\n{words}",
-            packages.join(", ")
-        );
+    if !format!("{error:#}").contains("remove is disabled") {
+        return Ok(());
     }
-    Ok(())
+    let mut asking = Command::new("apt-get");
+    asking.arg("install").args(packages);
+    Err(Missing::error(
+        format!("apt would have to remove other packages for {}, which is for you to decide", packages.join(", ")),
+        [typed(&asking)],
+    ))
 }
 
 /// Fetches apt's lists; says by hand how, where only root may.
 pub(crate) fn update(why: &str) -> Result<()> {
     if !is_root() {
-        return Err(Missing::error(format!("{why}; only root may do that"), [typed_as_root(&update_command())]));
+        return Err(Missing::error(format!("{why}, for which one must be root"), [typed_as_root(&update_command())]));
     }
     run_aloud(why, &mut update_command())
 }

@@ -16,7 +16,11 @@ use crate::{
 pub(crate) fn compiler(pins: &Pins) -> Result<Compiler> {
     let prefix = Path::new(&pins.debian.prefix);
     if !has_prebuilt_core(prefix, &pins.target) && is_root() && apt::offers(&pins.debian.packages)? {
-        apt::install("installing a Rust compiler with a core for BPF", &pins.debian.packages)?;
+        let installed = apt::install("installing a Rust compiler with a core for BPF", &pins.debian.packages);
+        // The usual reason: rustc-web can't be beside Debian's own rustc or rustup.
+        if let Err(error) = installed {
+            eprintln!("setup: {error:#}\nsetup: leaving Debian's packages alone, and trying the pinned nightly");
+        }
     }
     if has_prebuilt_core(prefix, &pins.target) { link(pins) } else { nightly(pins) }
 }
