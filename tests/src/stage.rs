@@ -1,6 +1,8 @@
 //! A stage: the namespaces, nginx and the backend of one scenario, ready to be acted on.
 
 use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -8,6 +10,7 @@ use tempfile::TempDir;
 use crate::backend::{Backend, Kind};
 use crate::client::Client;
 use crate::counters::Counters;
+use crate::interrupt;
 use crate::nginx::{Nginx, Settings};
 use crate::topology::{Family, Shape, Topology};
 use crate::truth::Truth;
@@ -89,6 +92,21 @@ impl Stage {
     /// By how much a kernel counter of the backend's namespace has grown since the stage was set up.
     pub fn backend_growth(&self, counter: &str) -> Result<u64> {
         Ok(Counters::of(self.net.backend())?.growth(&self.before.1, counter))
+    }
+
+    /// Waits until a kernel counter of the backend's namespace has grown to `growth` since the stage was set up, and
+    /// gives what it has grown to.
+    pub fn wait_for_backend_growth(&self, counter: &str, growth: u64) -> Result<u64> {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            let grown = self.backend_growth(counter)?;
+            if grown >= growth || Instant::now() > deadline {
+                return Ok(grown);
+            }
+            interrupt::check()?;
+            // Counters have no events.
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// By how much a kernel counter of the proxy's namespace has grown since the stage was set up.
