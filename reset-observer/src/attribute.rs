@@ -87,3 +87,6 @@ impl Attributor {
         self.processes.label(process.tgid, &process.comm)
     }
 }
+
+#[cfg(test)]
+mod tests;

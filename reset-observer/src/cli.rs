@@ -210,3 +210,6 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
     full.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:9924, [::1]:9924 or :9924".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,3 +129,6 @@ async fn landing_page() -> Html<&'static str> {
         "<li><a href=\"/-/ready\">Readiness</a></li></ul></body></html>\n",
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,18 +4,15 @@ use std::{collections::BTreeMap, error, fmt, io};
 
 use serde::{Serialize, Serializer};
 
-use crate::{
-    record::KernelTime,
-    sink::summary::Summary,
-    verdict::Verdict,
-};
+use crate::{record::KernelTime, sink::summary::Summary, verdict::Verdict};
 
 pub mod clock;
+#[cfg(test)]
+mod example;
 pub mod json;
 pub mod log;
 pub mod losses;
 pub mod metrics;
-pub mod resets;
 pub mod servers;
 pub mod summary;
 pub mod table;
@@ -99,10 +96,7 @@ pub enum OutputError {
 
 impl From<io::Error> for OutputError {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::ReaderGone,
-            _ => Self::Write(error),
-        }
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::ReaderGone } else { Self::Write(error) }
     }
 }
 

@@ -130,3 +130,6 @@ impl FoundSockets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,14 +93,20 @@ impl NginxProcesses {
 
     /// Scans again if this process is unknown and bears a name of nginx; at most once in 200 ms of `now`.
     /// Returns whether it scanned.
+    ///
+    /// A process that no scan finds is remembered like a dead one: without that, an observer in a pid namespace of its
+    /// own would scan without end.
     pub fn refresh_if_unknown(&mut self, tgid: u32, comm: &str, now: KernelTime) -> bool {
-        let alive = self.known.get(&tgid).is_some_and(|known| known.missed_at.is_none());
         let too_soon = self.scanned_at.is_some_and(|at| now.since(at) < RESCAN_INTERVAL);
-        if alive || too_soon || !self.is_name_of_nginx(comm) {
+        if too_soon || self.known.contains_key(&tgid) || !self.is_name_of_nginx(comm) {
             return false;
         }
-        self.rescan(now);
         self.scanned_at = Some(now);
+        self.rescan(now);
+        if !self.known.contains_key(&tgid) {
+            let label = self.label(tgid, comm);
+            self.known.insert(tgid, Known { label, parent: 0, shutting_down: false, missed_at: Some(now) });
+        }
         true
     }
 
@@ -185,3 +191,6 @@ fn role(process: &FoundProcess, all: &[FoundProcess]) -> Role {
         None => Role::Worker,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,9 +69,12 @@ pub struct FoundSockets {
 /// Where sockets come from: `/proc`, or a recording. It is given the ids of nginx's processes.
 pub type SocketSource = Box<dyn Fn(&[u32]) -> FoundSockets + Send>;
 
+/// Beyond this many connections those of earlier scans are dropped: some 10 MiB, and more than nginx holds by default.
+const MAX_REMEMBERED: usize = 1 << 16;
+
 type Ends = (SocketAddr, SocketAddr);
 
-/// nginx's listening sockets, and the upstream connections that were open at the last scan.
+/// nginx's listening sockets, and the upstream connections that were open at a scan.
 pub struct NginxSockets {
     source: SocketSource,
     listening: HashSet<ListeningSocket>,
@@ -116,13 +119,22 @@ impl NginxSockets {
             .into_iter()
             .map(|socket| ListeningSocket { address: canonical(socket.address), ..socket })
             .collect();
-        self.upstream.clear();
-        for connection in found.open {
+        self.remember_upstream(found.open);
+    }
+
+    /// Adds to what is known, because records of a connection may be read after it is gone from the tables.
+    fn remember_upstream(&mut self, open: Vec<Connection>) {
+        let mut fresh: HashMap<Ends, Vec<Connection>> = HashMap::new();
+        for connection in open {
             if !self.listens_on(connection.netns, connection.local) {
                 let ends = (canonical(connection.local), canonical(connection.remote));
-                self.upstream.entry(ends).or_default().push(connection);
+                fresh.entry(ends).or_default().push(connection);
             }
         }
+        if self.upstream.len() + fresh.len() > MAX_REMEMBERED {
+            self.upstream.clear();
+        }
+        self.upstream.extend(fresh);
     }
 
     /// Whether nginx listens on this local address, by itself or by the unspecified address of its family, in this
@@ -140,7 +152,7 @@ impl NginxSockets {
         self.listening.len()
     }
 
-    /// The process id of the worker that had this upstream connection open at the last scan.
+    /// The process id of the worker that had this upstream connection open at a scan.
     #[must_use]
     pub fn opened_by(&self, netns: Option<u32>, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
         let connections = self.upstream.get(&(canonical(local), canonical(remote)))?;
@@ -166,3 +178,6 @@ fn accepts(listener: SocketAddr, local: SocketAddr) -> bool {
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
+
+#[cfg(test)]
+mod tests;

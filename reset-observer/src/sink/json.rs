@@ -64,3 +64,6 @@ impl<W: Write> Output for JsonLines<W> {
         self.write("summary", summary.ended_at(), summary)
     }
 }
+
+#[cfg(test)]
+mod tests;

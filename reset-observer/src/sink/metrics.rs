@@ -15,9 +15,9 @@ use prometheus_client::{
 };
 
 use crate::{
+    resets::{Direction, ResetTotals},
     sink::{
         losses::Stage,
-        resets::{Direction, ResetTotals},
         servers::{MAX_SERVERS, SeenServers, ServerKey},
     },
     verdict::{Cause, Leg, UpstreamLabel, Verdict},
@@ -210,3 +210,6 @@ impl Metrics {
 fn raise(counter: &Counter, total: u64) {
     counter.inner().fetch_max(total, std::sync::atomic::Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests;

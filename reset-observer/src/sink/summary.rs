@@ -1,14 +1,15 @@
 //! What happened between start and end, for the last line of JSON and for the terminal at Ctrl-C.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
 use serde::Serialize;
 
 use crate::{
+    correlate,
     record::KernelTime,
+    resets::{Direction, ResetTotals},
     sink::{
         losses::Stage,
-        resets::{Direction, ResetTotals},
         servers::{SeenServers, ServerKey},
         words,
     },
@@ -65,6 +66,16 @@ pub struct IdleTimeout {
     pub idle_timeout_ms: f64,
     /// From how many closes it was learned.
     pub samples: u64,
+}
+
+impl From<(SocketAddr, correlate::IdleTimeout)> for IdleTimeout {
+    fn from((server, learned): (SocketAddr, correlate::IdleTimeout)) -> Self {
+        Self {
+            server: server.to_string(),
+            idle_timeout_ms: learned.value.as_secs_f64() * 1e3,
+            samples: u64::try_from(learned.samples).unwrap_or(u64::MAX),
+        }
+    }
 }
 
 impl Summary {
@@ -177,3 +188,6 @@ impl fmt::Display for Summary {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
 //! Verdicts as lines on a terminal: what, how sure, whom it hurt, and below it why and what to do.
 
-use std::io::Write;
+use std::{io::Write, net::SocketAddr, time::Duration};
 
 use jiff::tz::TimeZone;
 
 use crate::{
     sink::{Lost, Output, OutputError, Ready, clock::WallClock, summary::Summary, words},
-    verdict::{Leg, ProcessLabel, Verdict},
+    verdict::{Leg, Verdict},
 };
 
 mod look;
@@ -46,7 +46,7 @@ impl<W: Write> Table<W> {
         self.header_written = true;
         let mut header = format!("{:<12}  {:<19}  {:<6}  {:<8}  {:<21}", "TIME", "CAUSE", "SURE", "REQUEST", "SERVER");
         if self.is_wide() {
-            header.push_str(&format!("  {:>7}  {:>8}  {:>8}", "WORKER", "IDLE", "AFTER"));
+            header.push_str(&format!("  {:>7}  {:>8}  {:>8}", "PID", "IDLE", "AFTER"));
         }
         Ok(writeln!(self.out, "{}", self.look.dim(header.trim_end()))?)
     }
@@ -62,8 +62,8 @@ impl<W: Write> Table<W> {
             server(verdict),
         );
         if self.is_wide() {
-            let [worker, idle, after] = numbers(verdict).map(|number| number.unwrap_or_else(|| "-".to_owned()));
-            row.push_str(&format!("  {worker:>7}  {idle:>8}  {after:>8}"));
+            let [pid, idle, after] = numbers(verdict).map(|number| number.unwrap_or_else(|| "-".to_owned()));
+            row.push_str(&format!("  {pid:>7}  {idle:>8}  {after:>8}"));
         }
         Ok(writeln!(self.out, "{}", row.trim_end())?)
     }
@@ -138,32 +138,26 @@ fn greeting(ready: &Ready) -> String {
 fn server(verdict: &Verdict) -> String {
     match &verdict.upstream {
         Some(upstream) => upstream.server.clone(),
-        None => std::net::SocketAddr::new(verdict.remote.addr, verdict.remote.port).to_string(),
+        None => SocketAddr::new(verdict.remote.addr, verdict.remote.port).to_string(),
     }
 }
 
-/// Worker, idle time before the request, time from the request to the end.
+/// Process id, idle time before the request, time from the request to the end.
 fn numbers(verdict: &Verdict) -> [Option<String>; 3] {
-    let ProcessLabelPid(worker) = verdict.process.as_ref().into();
     let timing = &verdict.timing;
-    let after = timing.since_request_us.map(|us| words::duration(std::time::Duration::from_micros(us)));
-    [worker, timing.idle_before_request_ms.map(words::milliseconds), after]
-}
-
-struct ProcessLabelPid(Option<String>);
-
-impl From<Option<&ProcessLabel>> for ProcessLabelPid {
-    fn from(process: Option<&ProcessLabel>) -> Self {
-        Self(process.map(|process| process.pid.to_string()))
-    }
+    [
+        verdict.process.as_ref().map(|process| process.pid.to_string()),
+        timing.idle_before_request_ms.map(words::milliseconds),
+        timing.since_request_us.map(|us| words::duration(Duration::from_micros(us))),
+    ]
 }
 
 fn numbers_in_words(verdict: &Verdict) -> Option<String> {
-    let [worker, idle, after] = numbers(verdict);
+    let [_, idle, after] = numbers(verdict);
     let parts: Vec<String> = [
         after.map(|after| format!("{after} after the request")),
-        idle.map(|idle| format!("the connection had been idle for {idle}")),
-        worker.map(|worker| format!("worker {worker}")),
+        idle.map(|idle| format!("the connection had been idle for {idle} before it")),
+        verdict.process.as_ref().map(|process| format!("{} {}", process.name, process.pid)),
     ]
     .into_iter()
     .flatten()
@@ -181,3 +175,6 @@ fn why(verdict: &Verdict) -> String {
     });
     if parts.is_empty() { "no evidence".to_owned() } else { parts.join("; ") }
 }
+
+#[cfg(test)]
+mod tests;

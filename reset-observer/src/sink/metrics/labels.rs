@@ -3,7 +3,8 @@
 use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::{
-    sink::{losses::Stage, resets::Direction, servers::ServerKey},
+    resets::Direction,
+    sink::{losses::Stage, servers::ServerKey},
     verdict::{Cause, Leg, Verdict},
 };
 

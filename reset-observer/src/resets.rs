@@ -80,6 +80,12 @@ impl ResetTotals {
         self.share_mut(direction).waiting += 1;
     }
 
+    /// The record was of no reset on the wire after all.
+    pub fn retracted(&mut self, direction: Direction) {
+        let share = self.share_mut(direction);
+        share.waiting = share.waiting.saturating_sub(1);
+    }
+
     /// Counts one reset whose leg is known for good.
     pub fn on_leg(&mut self, direction: Direction, leg: Leg) {
         let share = self.share_mut(direction);

@@ -1,0 +1,108 @@
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, String> {
+    Cli::try_from_args(line.split_whitespace()).map_err(|error| {
+        assert!(!error.use_stderr() || error.exit_code() == 2);
+        error.to_string()
+    })
+}
+
+fn observe(line: &str) -> ObserveArgs {
+    match parse(&format!("reset-observer observe {line}")).unwrap().command {
+        Command::Observe(args) => args,
+        Command::Daemon(_) => panic!("not observe"),
+    }
+}
+
+fn daemon(line: &str) -> DaemonArgs {
+    match parse(&format!("reset-observer daemon {line}")).unwrap().command {
+        Command::Daemon(args) => args,
+        Command::Observe(_) => panic!("not daemon"),
+    }
+}
+
+fn refusal(line: &str) -> String {
+    parse(&format!("reset-observer {line}")).unwrap_err()
+}
+
+#[test]
+fn the_declaration_holds_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn observe_without_flags_watches_everything_as_a_table() {
+    let args = observe("");
+    assert!(args.watch.ports.is_empty());
+    assert_eq!(args.watch.settle, Duration::from_millis(300));
+    assert_eq!((args.output, args.all, args.duration, args.count), (OutputFormat::Table, false, None, None));
+}
+
+#[test]
+fn every_flag_of_observe_arrives() {
+    let args = observe("--port 3000 --port 80 --port 3000 --duration 5m --count 3 --output json --all --settle 1s");
+    assert_eq!(args.watch.ports, [80, 3000]);
+    assert_eq!(args.watch.settle, Duration::from_secs(1));
+    assert_eq!(args.duration, Some(Duration::from_secs(300)));
+    assert_eq!(args.count.map(NonZeroU64::get), Some(3));
+    assert_eq!((args.output, args.all), (OutputFormat::Json, true));
+}
+
+#[test]
+fn a_port_outside_its_range_is_refused_with_the_range() {
+    for port in ["0", "70000", "-1", "http"] {
+        let message = refusal(&format!("observe --port={port}"));
+        assert!(message.contains("--port") && message.contains(port), "{message}");
+    }
+    assert!(refusal("observe --port 70000").contains("1..=65535"));
+}
+
+#[test]
+fn more_ports_than_the_kernel_side_compares_are_refused_with_a_way_out() {
+    let ports = |count: u16| (1..=count).map(|port| format!("--port {port}")).collect::<Vec<_>>().join(" ");
+    assert_eq!(observe(&ports(16)).watch.ports.len(), 16);
+    let message = refusal(&format!("observe {}", ports(17)));
+    assert!(message.contains("17 ports given, at most 16"), "{message}");
+    assert!(message.contains("leave out --port"), "{message}");
+}
+
+#[test]
+fn a_time_needs_a_unit_and_a_range() {
+    assert!(refusal("observe --duration 60").contains("300ms, 60s or 5m"));
+    assert!(refusal("observe --settle 5ms").contains("from 10ms to 1m"), "{}", refusal("observe --settle 5ms"));
+    assert!(refusal("observe --settle 61s").contains("from 10ms to"));
+    assert!(refusal("observe --duration=-5s").contains("from 100ms to 720h"), "{}", refusal("observe --duration=-5s"));
+    assert!(refusal("daemon --settle 1y").contains("not a time"));
+}
+
+#[test]
+fn count_is_at_least_one() {
+    assert!(refusal("observe --count 0").contains("--count"));
+}
+
+#[test]
+fn the_daemon_listens_on_loopback_unless_told() {
+    assert_eq!(daemon("").listen_address, "127.0.0.1:9924".parse().unwrap());
+    assert_eq!(daemon("--web.listen-address :9000").listen_address, "[::]:9000".parse().unwrap());
+    assert_eq!(daemon("--web.listen-address [::1]:9000").listen_address, "[::1]:9000".parse().unwrap());
+    assert!(refusal("daemon --web.listen-address nonsense").contains("127.0.0.1:9924"));
+}
+
+#[test]
+fn the_log_level_may_stand_before_or_after_the_command() {
+    for line in ["--log.level debug observe", "observe --log.level debug"] {
+        assert_eq!(parse(&format!("reset-observer {line}")).unwrap().log_level, LogLevel::Debug);
+    }
+}
+
+#[test]
+fn unknown_flags_and_no_command_are_bad_usage() {
+    assert!(refusal("observe --prot 80").contains("--port"));
+    assert!(refusal("").contains("observe"));
+}
+
+#[test]
+fn help_says_which_question_is_answered_and_shows_examples() {
+    let help = refusal("--help");
+    assert!(help.contains("keepalive race") && help.contains("observe --port 3000"), "{help}");
+}

@@ -1,0 +1,68 @@
+//! The verdict of the design's example, for the tests of all sinks.
+
+use crate::{
+    record::{KernelTime, TcpState},
+    sink::clock::WallClock,
+    verdict::{
+        Bytes, Cause, Confidence, Endpoint, Evidence, Impact, Leg, ProcessLabel, Request, Role, RstPacket, Signal,
+        Timing, UpstreamLabel, Verdict,
+    },
+};
+
+/// A clock that shows [`verdict`] at 2026-11-22T13:45:03.432611Z.
+pub(super) const CLOCK: WallClock = WallClock::fixed(1_795_355_100_000_000_000);
+
+fn endpoint(addr: [u8; 4], port: u16) -> Endpoint {
+    Endpoint { addr: addr.into(), port }
+}
+
+/// A race that nginx hid.
+pub(super) fn verdict() -> Verdict {
+    Verdict {
+        at: KernelTime(3_432_611_000),
+        cause: Cause::KeepaliveRace,
+        confidence: Confidence::High,
+        impact: Impact::RequestRetried,
+        signal: Signal::FinReceived,
+        leg: Leg::Upstream,
+        local: endpoint([10, 99, 1, 1], 50452),
+        remote: endpoint([10, 99, 2, 1], 3000),
+        tcp_state: Some(TcpState::CloseWait),
+        netns: Some(4_026_531_992),
+        process: Some(ProcessLabel { pid: 3632, name: "nginx".into(), role: Role::Worker, ordinal: Some(1) }),
+        upstream: Some(UpstreamLabel { name: Some("backend".into()), server: "10.99.2.1:3000".into() }),
+        timing: Timing {
+            connection_age_ms: Some(3561.2),
+            idle_before_request_ms: Some(3532.0),
+            since_request_us: Some(120),
+            rtt_min_us: Some(58),
+        },
+        bytes: Some(Bytes { sent: 146, acked: 73, received: 126, unacked: 73 }),
+        rst: Some(RstPacket { flags: "R".into(), ttl: 64, syn_ack_ttl: Some(63), window: 0 }),
+        evidence: vec![Evidence::FinSeen, Evidence::FlightNeverAcked, Evidence::IdleMatchesLearnedTimeout],
+        request: Some(Request { line: "GET /ok HTTP/1.1".into(), client: "127.0.0.1".into(), host: Some("x".into()) }),
+        advice: Some("set keepalive_timeout 800ms in upstream backend".into()),
+    }
+}
+
+/// A harmless end of a connection that is not nginx's, with as little known as can be.
+pub(super) fn bare_verdict() -> Verdict {
+    Verdict {
+        cause: Cause::IdleClose,
+        confidence: Confidence::Low,
+        impact: Impact::None,
+        signal: Signal::RstReceived,
+        leg: Leg::Other,
+        tcp_state: None,
+        netns: None,
+        process: None,
+        upstream: None,
+        timing: Timing::default(),
+        bytes: None,
+        rst: None,
+        evidence: Vec::new(),
+        request: None,
+        advice: None,
+        ..verdict()
+    }
+}

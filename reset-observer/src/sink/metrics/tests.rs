@@ -1,0 +1,147 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    counts::{DecodeCounts, KernelCounts},
+    sink::example,
+    verdict::Impact,
+};
+
+fn metrics() -> Metrics {
+    Metrics::new(BuildInfo::of_this_program())
+}
+
+/// The samples of an exposition, by name and labels as written.
+fn samples(text: &str) -> BTreeMap<String, f64> {
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            (series.to_owned(), value.parse().unwrap())
+        })
+        .collect()
+}
+
+fn value(metrics: &Metrics, series: &str) -> f64 {
+    let samples = samples(&metrics.encode());
+    *samples.get(series).unwrap_or_else(|| panic!("{series} is missing in {samples:#?}"))
+}
+
+#[test]
+fn series_of_fixed_label_sets_exist_at_zero() {
+    let metrics = metrics();
+    for direction in ["sent", "received"] {
+        for leg in Leg::ALL {
+            let series = format!("reset_observer_resets_total{{direction=\"{direction}\",leg=\"{leg}\"}}");
+            assert_eq!(value(&metrics, &series), 0.0);
+        }
+    }
+    for stage in ["ring", "socketless_rate", "owner", "decode"] {
+        assert_eq!(value(&metrics, &format!("reset_observer_records_lost_total{{stage=\"{stage}\"}}")), 0.0);
+    }
+    for cause in Cause::ALL {
+        let series = format!("reset_observer_idle_before_request_seconds_count{{cause=\"{cause}\"}}");
+        assert_eq!(value(&metrics, &series), 0.0);
+    }
+    assert_eq!(value(&metrics, "reset_observer_upstream_servers_max"), 200.0);
+}
+
+#[test]
+fn the_exposition_is_well_formed() {
+    let mut metrics = metrics();
+    metrics.observe_verdict(&example::verdict());
+    metrics.set_feature("reset_reason", true);
+    let text = metrics.encode();
+    assert!(text.ends_with("# EOF\n"));
+    let described: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let owner = described.iter().find(|kind| line.starts_with(kind.split(' ').next().unwrap()));
+        assert!(line.starts_with("reset_observer_") && owner.is_some(), "{line}");
+    }
+    let names: Vec<&str> = described.iter().map(|kind| kind.split(' ').next().unwrap()).collect();
+    for name in &names {
+        assert_eq!(names.iter().filter(|other| other == &name).count(), 1, "{name} is described twice");
+    }
+    assert!(text.contains("reset_observer_build_info{version="), "{text}");
+}
+
+#[test]
+fn a_verdict_is_counted_with_its_server_and_its_worker() {
+    let mut metrics = metrics();
+    metrics.observe_verdict(&example::verdict());
+    let verdicts = "reset_observer_verdicts_total{cause=\"keepalive_race\",impact=\"request_retried\",leg=\"upstream\",\
+                    upstream=\"backend\",server=\"10.99.2.1:3000\"}";
+    assert_eq!(value(&metrics, verdicts), 1.0);
+    let worker = "reset_observer_worker_verdicts_total{worker=\"1\",cause=\"keepalive_race\"}";
+    assert_eq!(value(&metrics, worker), 1.0);
+    let idle =
+        |bound| format!("reset_observer_idle_before_request_seconds_bucket{{le=\"{bound}\",cause=\"keepalive_race\"}}");
+    assert_eq!(value(&metrics, &idle("2.0")), 0.0);
+    assert_eq!(value(&metrics, &idle("5.0")), 1.0);
+}
+
+#[test]
+fn a_verdict_about_nobody_has_empty_labels() {
+    let mut metrics = metrics();
+    metrics.observe_verdict(&example::bare_verdict());
+    let series =
+        "reset_observer_verdicts_total{cause=\"idle_close\",impact=\"none\",leg=\"other\",upstream=\"\",server=\"\"}";
+    assert_eq!(value(&metrics, series), 1.0);
+    assert!(!metrics.encode().contains("worker_verdicts_total{"));
+}
+
+#[test]
+fn servers_beyond_the_bound_share_one_series() {
+    let mut metrics = metrics();
+    for server in 0..MAX_SERVERS + 50 {
+        let upstream = Some(UpstreamLabel { name: None, server: format!("server-{server}:80") });
+        metrics.observe_verdict(&Verdict { upstream, impact: Impact::RequestFailed, ..example::verdict() });
+    }
+    let other = "reset_observer_verdicts_total{cause=\"keepalive_race\",impact=\"request_failed\",leg=\"upstream\",\
+                 upstream=\"other\",server=\"other\"}";
+    assert_eq!(value(&metrics, other), 50.0);
+    assert_eq!(value(&metrics, "reset_observer_upstream_servers"), 200.0);
+    let beyond = UpstreamLabel { name: None, server: "one-more:80".into() };
+    metrics.set_idle_timeout(&beyond, Side::Backend, Duration::from_secs(5));
+    assert!(!metrics.encode().contains("upstream_idle_timeout_seconds{"));
+}
+
+#[test]
+fn labels_cannot_break_out_of_their_quotes() {
+    let mut metrics = metrics();
+    let upstream = Some(UpstreamLabel { name: Some("a\"} 1\n#".into()), server: "b\\".into() });
+    metrics.observe_verdict(&Verdict { upstream, ..example::verdict() });
+    assert!(metrics.encode().contains("upstream=\"a\\\"} 1\\n#\",server=\"b\\\\\"} 1\n"), "{}", metrics.encode());
+}
+
+#[test]
+fn exact_counts_are_taken_over_and_never_go_back() {
+    let mut metrics = metrics();
+    let mut totals = ResetTotals::default();
+    totals.on_leg(Direction::Sent, Leg::Upstream);
+    totals.read(&KernelCounts { sent: 7, ..KernelCounts::default() }, &DecodeCounts::default());
+    metrics.set_resets(&totals);
+    metrics.set_resets(&ResetTotals::default());
+    assert_eq!(value(&metrics, "reset_observer_resets_total{direction=\"sent\",leg=\"upstream\"}"), 1.0);
+    assert_eq!(value(&metrics, "reset_observer_resets_total{direction=\"sent\",leg=\"other\"}"), 6.0);
+
+    metrics.set_lost(Stage::Ring, 9);
+    metrics.set_lost(Stage::Ring, 3);
+    assert_eq!(value(&metrics, "reset_observer_records_lost_total{stage=\"ring\"}"), 9.0);
+}
+
+#[test]
+fn features_timeouts_and_workers_show() {
+    let mut metrics = metrics();
+    metrics.set_feature("reset_reason", true);
+    metrics.set_feature("exit_code", false);
+    let upstream = UpstreamLabel { name: None, server: "10.0.0.2:3000".into() };
+    metrics.set_idle_timeout(&upstream, Side::Backend, Duration::from_millis(5001));
+    metrics.expect_workers(2);
+    assert_eq!(value(&metrics, "reset_observer_kernel_feature{feature=\"reset_reason\"}"), 1.0);
+    assert_eq!(value(&metrics, "reset_observer_kernel_feature{feature=\"exit_code\"}"), 0.0);
+    let timeout =
+        "reset_observer_upstream_idle_timeout_seconds{upstream=\"\",server=\"10.0.0.2:3000\",side=\"backend\"}";
+    assert_eq!(value(&metrics, timeout), 5.001);
+    assert_eq!(value(&metrics, "reset_observer_worker_verdicts_total{worker=\"1\",cause=\"backend_crash\"}"), 0.0);
+}
