@@ -17,6 +17,9 @@ use crate::programs;
 /// How long a backend may take for what it was asked to do.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The events by which a connection that was accepted ends.
+const CLOSES: &[&str] = &["idle_close", "client_closed", "closed_unread"];
+
 /// An ordinary Node server that tells when a connection of its ends.
 const NODE_SERVER: &str = r"
 const [address, port, keepAlive] = process.argv.slice(2);
@@ -101,7 +104,7 @@ impl Backend {
     pub fn wait_until_all_closed(&self) -> Result<()> {
         loop {
             let seen = self.told();
-            let closed = self.events("idle_close").len() + self.events("client_closed").len();
+            let closed: usize = CLOSES.iter().map(|name| self.events(name).len()).sum();
             if self.events("accepted").len() == closed {
                 return Ok(());
             }

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -29,6 +29,10 @@ pub struct FaultArgs {
     /// Close a connection with a FIN after so many milliseconds without a request
     #[arg(long)]
     idle_close_ms: Option<u64>,
+    /// Close a connection with the request unread if that comes after so many milliseconds of idleness: the idle timer
+    /// and the request meet in the same moment
+    #[arg(long)]
+    late_ms: Option<u64>,
     /// Accept and close at once what comes beyond so many open connections
     #[arg(long)]
     max_connections: Option<usize>,
@@ -71,12 +75,21 @@ pub fn serve(args: &FaultArgs) -> Result<()> {
 
 fn converse(mut stream: TcpStream, peer: Option<SocketAddr>, args: &FaultArgs) -> Result<()> {
     stream.set_nodelay(true)?;
+    let mut served = false;
     loop {
+        let idle_since = Instant::now();
         if !readable_within(&stream, args.idle_close_ms)? {
             drop(stream);
             report("idle_close", peer, &Value::Null);
             return Ok(());
         }
+        let late = args.late_ms.map(Duration::from_millis).filter(|_| served);
+        if late.is_some_and(|late| idle_since.elapsed() >= late) {
+            drop(stream);
+            report("closed_unread", peer, &Value::Null);
+            return Ok(());
+        }
+        served = true;
         let Some(head) = Head::read(&mut stream)? else {
             report("client_closed", peer, &Value::Null);
             return Ok(());

@@ -12,6 +12,7 @@ use crate::truth::Truth;
 mod backend_abort;
 mod backend_crash;
 mod backend_restart;
+mod connection_limit;
 mod connection_refused;
 mod control;
 mod keepalive_race;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Scenario> {
         keepalive_race::SCENARIOS,
         middlebox::SCENARIOS,
         connection_refused::SCENARIOS,
+        connection_limit::SCENARIOS,
         backend_abort::SCENARIOS,
         backend_restart::SCENARIOS,
         control::SCENARIOS,

@@ -1,5 +1,6 @@
 //! nginx sends a request on a pooled connection that the backend is closing, or has closed, for idleness.
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -38,6 +39,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         plan: loopback_node,
         act: held,
     },
+    Scenario {
+        name: "race_unread",
+        deed: "the backend closes idle connections after 500 ms, and closes one with nginx's next request unread: its \
+               kernel sends an RST and no FIN",
+        plan: impatient,
+        act: unread,
+    },
 ];
 
 /// What nginx logs when it finds the FIN in place of an answer.
@@ -56,6 +64,12 @@ fn loopback(family: Family) -> Plan {
 
 fn loopback_node(family: Family) -> Plan {
     Plan { family, shape: Shape::Loopback, nginx: Settings::default(), backend: Kind::Node(100) }
+}
+
+fn impatient(family: Family) -> Plan {
+    let shape = Shape::Routed { wire: None, router: Router::Plain };
+    let backend = Kind::Fault(&["--idle-close-ms", "500", "--late-ms", "450"]);
+    Plan { family, shape, nginx: Settings::default(), backend }
 }
 
 fn crossing(stage: &mut Stage) -> Result<Truth> {
@@ -90,6 +104,26 @@ fn held(stage: &mut Stage) -> Result<Truth> {
     check(stage, [first, second], 200)?;
     let truth = Truth::of(stage.server()).expect("keepalive_race", closed, Some("request_retried"));
     prove(stage, truth, &[first, second])
+}
+
+fn unread(stage: &mut Stage) -> Result<Truth> {
+    let mut client = stage.client()?;
+    // A connection or two that end cleanly show what the backend's idle timeout is.
+    let mut statuses = Vec::new();
+    for _ in 0..2 {
+        statuses.push(client.get("/ok")?.status);
+        stage.backend()?.wait_until_all_closed()?;
+    }
+    statuses.push(client.get("/ok")?.status);
+    thread::sleep(Duration::from_millis(475));
+    statuses.push(client.get("/ok")?.status);
+    ensure!(statuses == [200; 4], "the lab itself: the client got {statuses:?}, not 200 four times");
+    stage.check_error_log(&["recv() failed (104: Connection reset by peer) while reading response header"])?;
+    let closed = stage.backend()?.wait_for("closed_unread", 0)?.peer;
+    let aborts = stage.backend_growth("TcpExtTCPAbortOnClose")?;
+    ensure!(aborts == 1, "the lab itself: the backend's kernel aborted {aborts} connections, not 1");
+    let truth = Truth::of(stage.server()).expect("keepalive_race", closed, Some("request_retried"));
+    Ok(stage.complete(truth.prove(format!("the backend's kernel counted TCPAbortOnClose {aborts}")), &statuses))
 }
 
 fn check(stage: &Stage, statuses: [u16; 2], second: u16) -> Result<()> {
