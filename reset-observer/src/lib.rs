@@ -5,13 +5,19 @@
 //! `ARCHITECTURE.md` has the map and the invariants.
 #![deny(unsafe_code)]
 
+pub mod advise;
 pub mod attribute;
+pub mod classify;
 pub mod cli;
+pub mod commands;
+pub mod correlate;
 pub mod counts;
 pub mod decode;
 pub mod http;
 pub mod kernel;
 pub mod nginx;
+pub mod pipeline;
 pub mod record;
+pub mod resets;
 pub mod sink;
 pub mod verdict;

@@ -1,0 +1,71 @@
+//! Decides the cause of one case: ordered rules, one small function each; the first that applies decides.
+//!
+//! Pure. The order matters: what is certain comes before what is likely, and what excludes other causes before what
+//! only suggests one. Why each rule holds is in `docs/causes` and in the kernel facts it links to.
+
+use crate::{
+    correlate::Case,
+    verdict::{Cause, Confidence, Evidence, Impact},
+};
+
+mod backend;
+mod conclude;
+mod facts;
+mod idle;
+mod middlebox;
+mod proxy;
+mod race;
+
+pub use conclude::conclude;
+use facts::Facts;
+
+/// What the rules say of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Why.
+    pub cause: Cause,
+    /// How sure.
+    pub confidence: Confidence,
+    /// What it did to a request.
+    pub impact: Impact,
+    /// What decided it, strongest first.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One rule: a decision if it applies.
+type Rule = fn(&Facts<'_>) -> Option<Decision>;
+
+/// In the order in which they are asked.
+const RULES: [Rule; 16] = [
+    proxy::worker_died,
+    proxy::handshake_refused,
+    proxy::client_reset,
+    proxy::reset_by_this_end,
+    idle::nothing_outstanding,
+    backend::local_process_ended,
+    race::closed_while_the_request_crossed,
+    backend::turned_away_with_fin,
+    backend::local_peer_aborted,
+    middlebox::answered_sooner_than_the_backend_could,
+    backend::vanished,
+    backend::turned_away,
+    race::reset_at_the_learned_timeout,
+    middlebox::reset_short_of_the_learned_timeout,
+    backend::aborted,
+    idle::response_ended_with_the_connection,
+];
+
+/// Decides. A case that no rule reaches is `unknown`, with the evidence that there is.
+#[must_use]
+pub fn classify(case: &Case) -> Decision {
+    let facts = Facts::of(case);
+    RULES.iter().find_map(|rule| rule(&facts)).unwrap_or_else(|| Decision {
+        cause: Cause::Unknown,
+        confidence: Confidence::Low,
+        impact: facts.impact(),
+        evidence: facts.evidence(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! The backend's own doing: it died, was stopped, turned the connection away, or aborted it.
+
+use super::{Decision, facts::Facts};
+use crate::{
+    record::Exit,
+    verdict::{Cause, Confidence, Evidence},
+};
+
+/// The backend's process on this host was exiting when it closed this very connection. Certain.
+///
+/// The dying process closes its sockets itself in `do_exit`, so its kernel names it and its exit code.
+pub(super) fn local_process_ended(facts: &Facts<'_>) -> Option<Decision> {
+    let exit = facts.peer_exit()?;
+    let cause = if exit.in_good_order() { Cause::BackendRestart } else { Cause::BackendCrash };
+    if facts.acked_without_response() || facts.flight_never_acked() {
+        return facts.decide(cause, Confidence::High);
+    }
+    // Payload came after the request: a whole response or a part of one. An abnormal end with a reset, which only
+    // unread data causes, had a request in hand.
+    let cut = facts.reset_received() || facts.unread();
+    if cut { facts.decide(cause, Confidence::High) } else { ended_when_idle(facts, exit) }
+}
+
+fn ended_when_idle(facts: &Facts<'_>, exit: Exit) -> Option<Decision> {
+    let confidence = if exit.in_good_order() { Confidence::High } else { Confidence::Medium };
+    facts.harmless(confidence)
+}
+
+/// The server is gone: connections were cut with a request outstanding, and it refuses new ones. Whether it crashed or
+/// was restarted only its own host knows.
+pub(super) fn vanished(facts: &Facts<'_>) -> Option<Decision> {
+    let outstanding = facts.acked_without_response() || facts.flight_never_acked() || cut_in_response(facts);
+    if !facts.server_vanished() || !outstanding {
+        return None;
+    }
+    facts.decide(Cause::BackendCrash, Confidence::Medium)
+}
+
+/// The backend on this host sent the reset, and its process lives.
+pub(super) fn local_peer_aborted(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.peer_sent() || !facts.reset_received() || facts.idle_matches() {
+        return None;
+    }
+    if facts.nothing_received() && facts.cut_when_opened() {
+        return turned_away(facts);
+    }
+    if facts.acked_without_response() || cut_in_response(facts) {
+        return facts.decide(Cause::BackendAbort, Confidence::High);
+    }
+    facts.flight_never_acked().then(|| facts.decide(Cause::BackendAbort, Confidence::Medium)).flatten()
+}
+
+/// A new connection was cut at once, before a byte came back: accept queue overflow, or a limit that the application
+/// enforces by closing what it accepted.
+pub(super) fn turned_away(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.nothing_received() || !facts.cut_when_opened() || facts.server_vanished() {
+        return None;
+    }
+    let mut decision = facts.decide(Cause::ConnectionLimit, Confidence::Medium)?;
+    decision.evidence.insert(0, Evidence::CutWhenOpened);
+    Some(decision)
+}
+
+/// The same with a FIN: the application accepted and closed. Acknowledged data makes it an abort instead.
+pub(super) fn turned_away_with_fin(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.fin_seen() || !facts.flight_never_acked() || facts.reused() {
+        return None;
+    }
+    turned_away(facts)
+}
+
+/// The request had reached the backend's kernel, no or half a response came, and the backend ended the connection while
+/// the server went on.
+pub(super) fn aborted(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.acked_without_response() && !cut_in_response(facts) {
+        return None;
+    }
+    if facts.case.server.cut_many() {
+        // Several at once are rarely aborted one by one.
+        return facts.decide(Cause::BackendCrash, Confidence::Low);
+    }
+    facts.decide(Cause::BackendAbort, Confidence::Medium)
+}
+
+fn cut_in_response(facts: &Facts<'_>) -> bool {
+    facts.response_began() && facts.reset_received()
+}

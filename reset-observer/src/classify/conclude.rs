@@ -1,0 +1,70 @@
+//! From a case and its decision to the verdict that is shown.
+
+use super::Decision;
+use crate::{
+    correlate::Case,
+    record::{Record, Snapshot},
+    verdict::{Bytes, Signal, Timing, Verdict},
+};
+
+/// Says everything known about one connection. Advice and request are added by the rooms that know them.
+#[must_use]
+pub fn conclude(case: &Case, decision: Decision) -> Verdict {
+    let connection = &case.connection;
+    let decisive = connection.decisive();
+    Verdict {
+        at: decisive.map_or(connection.first_at(), |record| record.at),
+        cause: decision.cause,
+        confidence: decision.confidence,
+        impact: decision.impact,
+        signal: signal(case),
+        leg: connection.leg(),
+        local: connection.ends().local.into(),
+        remote: connection.ends().remote.into(),
+        tcp_state: decisive.and_then(|record| record.state_before),
+        netns: connection.ends().netns,
+        process: connection.process().cloned(),
+        upstream: connection.upstream().cloned(),
+        timing: timing(case, decisive),
+        bytes: connection.snapshot().map(bytes),
+        rst: None,
+        evidence: decision.evidence,
+        request: None,
+        advice: None,
+    }
+}
+
+fn signal(case: &Case) -> Signal {
+    if case.connection.reset().is_some() {
+        Signal::RstReceived
+    } else if case.connection.fin().is_some() {
+        Signal::FinReceived
+    } else {
+        Signal::RstSent
+    }
+}
+
+fn timing(case: &Case, decisive: Option<&Record>) -> Timing {
+    let snapshot = case.connection.snapshot();
+    let age = case.connection.opened_at().zip(decisive).map(|(opened, record)| record.at.since(opened));
+    let since_request = snapshot.and_then(|snapshot| Some(snapshot.clock.since(snapshot.first_transmit_at?)));
+    Timing {
+        connection_age_ms: age.map(|age| age.as_secs_f64() * 1e3),
+        idle_before_request_ms: snapshot
+            .and_then(|snapshot| snapshot.idle_before_request)
+            .map(|gap| gap.as_secs_f64() * 1e3),
+        since_request_us: since_request.and_then(|time| u64::try_from(time.as_micros()).ok()),
+        rtt_min_us: snapshot
+            .and_then(|snapshot| snapshot.rtt_min)
+            .and_then(|rtt| u64::try_from(rtt.as_micros()).ok()),
+    }
+}
+
+fn bytes(snapshot: &Snapshot) -> Bytes {
+    Bytes {
+        sent: snapshot.bytes_sent,
+        acked: snapshot.bytes_acked,
+        received: snapshot.bytes_received,
+        unacked: snapshot.unacked.into(),
+    }
+}

@@ -1,0 +1,204 @@
+//! What the rules ask of a case, worked out once.
+
+use std::time::Duration;
+
+use super::Decision;
+use crate::{
+    correlate::{Case, IdleTimeout},
+    record::{Exit, LastPayload, Record, Snapshot, TcpState},
+    verdict::{Cause, Confidence, Evidence, Impact, Leg},
+};
+
+/// Timestamps of the kernel and of the wire differ by scheduling; an answer must beat the fastest round trip by this
+/// factor to be called too soon.
+const SOONER_FACTOR: f64 = 0.9;
+
+/// Round trips below this are within one host: the comparison says nothing.
+const SHORTEST_TELLING_RTT: Duration = Duration::from_micros(500);
+
+/// A connection that is cut within this many round trips of its opening was turned away.
+const ROUND_TRIPS_OF_OPENING: u32 = 3;
+
+/// The same for round trips within one host.
+const SHORTEST_OPENING: Duration = Duration::from_millis(5);
+
+/// Facts of one case.
+pub(super) struct Facts<'a> {
+    pub(super) case: &'a Case,
+    /// Zero snapshot where the kernel had no full socket; the rules ask `known` first.
+    snapshot: Option<&'a Snapshot>,
+    decisive: Option<&'a Record>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(case: &'a Case) -> Self {
+        Self { case, snapshot: case.connection.snapshot(), decisive: case.connection.decisive() }
+    }
+
+    pub(super) fn leg(&self) -> Leg {
+        self.case.connection.leg()
+    }
+
+    pub(super) fn reset_received(&self) -> bool {
+        self.case.connection.reset().is_some()
+    }
+
+    /// The peer's FIN came before whatever else came.
+    pub(super) fn fin_seen(&self) -> bool {
+        let state = self.decisive.and_then(|record| record.state_before);
+        self.case.connection.fin().is_some() || state.is_some_and(TcpState::fin_received)
+    }
+
+    pub(super) fn state(&self) -> Option<TcpState> {
+        self.decisive.and_then(|record| record.state_before)
+    }
+
+    /// The peer's kernel acknowledged nothing of the current flight.
+    pub(super) fn flight_never_acked(&self) -> bool {
+        self.snapshot.is_some_and(|snapshot| snapshot.flight_never_acked)
+    }
+
+    /// A response was received on this connection before: whatever was lost was at least its second request.
+    pub(super) fn reused(&self) -> bool {
+        self.snapshot.is_some_and(|snapshot| snapshot.bytes_received > 0)
+            && (self.flight_never_acked() || self.sent_last())
+    }
+
+    pub(super) fn nothing_received(&self) -> bool {
+        self.snapshot.is_some_and(|snapshot| snapshot.bytes_received == 0)
+    }
+
+    fn sent_last(&self) -> bool {
+        self.last_payload() == Some(LastPayload::Sent)
+    }
+
+    fn last_payload(&self) -> Option<LastPayload> {
+        self.snapshot.and_then(|snapshot| snapshot.last_payload)
+    }
+
+    /// A request went out, its peer's kernel acknowledged some or all of it, and no response byte came after it.
+    pub(super) fn acked_without_response(&self) -> bool {
+        let sent = self.snapshot.is_some_and(|snapshot| snapshot.bytes_sent > 0);
+        sent && !self.flight_never_acked() && (self.sent_last() || self.nothing_received())
+    }
+
+    /// Payload came after the request, or in the same jiffy.
+    pub(super) fn response_began(&self) -> bool {
+        !self.flight_never_acked()
+            && !self.nothing_received()
+            && matches!(self.last_payload(), Some(LastPayload::Received | LastPayload::Tie))
+    }
+
+    /// No request had been sent, or all of it was acknowledged and payload came after it.
+    pub(super) fn nothing_unacked(&self) -> bool {
+        self.snapshot.is_some_and(|snapshot| snapshot.unacked == 0)
+    }
+
+    pub(super) fn nothing_sent(&self) -> bool {
+        self.snapshot.is_some_and(|snapshot| snapshot.bytes_sent == 0)
+    }
+
+    pub(super) fn unread(&self) -> bool {
+        self.snapshot.is_some_and(|snapshot| snapshot.unread > 0)
+    }
+
+    pub(super) fn idle_now(&self) -> Option<Duration> {
+        self.snapshot.and_then(|snapshot| snapshot.idle_now)
+    }
+
+    pub(super) fn idle_before_request(&self) -> Option<Duration> {
+        self.snapshot.and_then(|snapshot| snapshot.idle_before_request)
+    }
+
+    /// The request was first sent after the FIN had arrived.
+    pub(super) fn written_after_fin(&self) -> bool {
+        let fin = self.case.connection.fin().map(|fin| fin.at);
+        let sent = self.snapshot.and_then(|snapshot| snapshot.first_transmit_at);
+        self.flight_never_acked() && fin.zip(sent).is_some_and(|(fin, sent)| sent > fin)
+    }
+
+    /// The answer came sooner than anything from the backend ever did.
+    pub(super) fn sooner_than_rtt_min(&self) -> bool {
+        let Some(snapshot) = self.snapshot else { return false };
+        let Some((sent, rtt_min)) = snapshot.first_transmit_at.zip(snapshot.rtt_min) else { return false };
+        snapshot.retransmits == 0
+            && rtt_min >= SHORTEST_TELLING_RTT
+            && snapshot.clock.since(sent) < rtt_min.mul_f64(SOONER_FACTOR)
+    }
+
+    /// Cut within a few round trips of being opened.
+    pub(super) fn cut_when_opened(&self) -> bool {
+        let Some((opened, record)) = self.case.connection.opened_at().zip(self.decisive) else { return false };
+        let rtt = self.snapshot.and_then(|snapshot| snapshot.rtt_min).unwrap_or_default();
+        record.at.since(opened) <= (rtt * ROUND_TRIPS_OF_OPENING).max(SHORTEST_OPENING)
+    }
+
+    pub(super) fn idle_timeout(&self) -> Option<IdleTimeout> {
+        self.case.server.idle_timeout
+    }
+
+    pub(super) fn idle_matches(&self) -> bool {
+        self.idle_timeout().zip(self.idle_before_request()).is_some_and(|(timeout, gap)| timeout.matches(gap))
+    }
+
+    /// How the backend's process on this host ended, if it closed this very connection while ending.
+    pub(super) fn peer_exit(&self) -> Option<Exit> {
+        self.case.peer.as_ref().and_then(|peer| peer.exit())
+    }
+
+    /// The backend is on this host, and its kernel recorded that it sent a reset on this connection.
+    pub(super) fn peer_sent(&self) -> bool {
+        self.case.peer.as_ref().is_some_and(|peer| peer.sent().is_some())
+    }
+
+    /// The server as a whole went away around that time.
+    pub(super) fn server_vanished(&self) -> bool {
+        self.case.server.refused
+    }
+
+    /// What it did to a request, as far as the socket tells. Whether nginx tried again is not in the kernel.
+    pub(super) fn impact(&self) -> Impact {
+        if self.response_began() && (self.reset_received() || self.unread()) {
+            return Impact::RequestFailed;
+        }
+        Impact::Unknown
+    }
+
+    /// Everything found, strongest first.
+    pub(super) fn evidence(&self) -> Vec<Evidence> {
+        let exit = self.peer_exit();
+        let gap_far = self.idle_timeout().zip(self.idle_before_request());
+        [
+            (exit.is_some_and(|exit| !exit.in_good_order()), Evidence::LocalProcessCrashed),
+            (exit.is_some_and(Exit::in_good_order), Evidence::LocalProcessEnded),
+            (self.fin_seen(), Evidence::FinSeen),
+            (self.written_after_fin(), Evidence::WrittenAfterFin),
+            (self.flight_never_acked(), Evidence::FlightNeverAcked),
+            (self.acked_without_response(), Evidence::RequestAcked),
+            (self.response_began(), Evidence::ResponseBegan),
+            (self.reused(), Evidence::ConnectionReused),
+            (self.nothing_received(), Evidence::NothingReceived),
+            (self.flight_never_acked() && self.sooner_than_rtt_min(), Evidence::SoonerThanRttMin),
+            (self.idle_matches(), Evidence::IdleMatchesLearnedTimeout),
+            (gap_far.is_some_and(|(timeout, gap)| timeout.is_far_above(gap)), Evidence::IdleShortOfLearnedTimeout),
+            (self.peer_sent() && exit.is_none(), Evidence::LocalPeerSent),
+            (self.case.server.refused, Evidence::ServerRefused),
+            (self.case.server.cut_many(), Evidence::CutTogether),
+        ]
+        .into_iter()
+        .filter_map(|(found, evidence)| found.then_some(evidence))
+        .collect()
+    }
+
+    /// A decision with everything found as its evidence.
+    pub(super) fn decide(&self, cause: Cause, confidence: Confidence) -> Option<Decision> {
+        Some(Decision { cause, confidence, impact: self.impact(), evidence: self.evidence() })
+    }
+
+    /// A decision that no request was hurt.
+    pub(super) fn harmless(&self, confidence: Confidence) -> Option<Decision> {
+        let mut evidence = vec![Evidence::NothingOutstanding];
+        evidence.extend(self.evidence());
+        Some(Decision { cause: Cause::IdleClose, confidence, impact: Impact::None, evidence })
+    }
+}

@@ -1,0 +1,33 @@
+//! Ends that hurt nobody.
+
+use std::time::Duration;
+
+use super::{Decision, facts::Facts};
+use crate::verdict::{Confidence, Leg};
+
+/// A response that was still coming would not pause this long before a reset, in the usual case.
+const SURELY_IDLE: Duration = Duration::from_secs(1);
+
+/// Nothing was outstanding: no request was sent, or its response had come and the connection lay idle.
+///
+/// A FIN right after payload is the end of a response that ends with the connection, which looks the same as a response
+/// cut short; [`response_ended_with_the_connection`] says so with less confidence.
+pub(super) fn nothing_outstanding(facts: &Facts<'_>) -> Option<Decision> {
+    if facts.nothing_sent() && !facts.unread() && facts.leg() == Leg::Upstream && facts.nothing_received() {
+        return facts.harmless(Confidence::High);
+    }
+    let idle = facts.idle_now().is_some_and(|idle| idle >= SURELY_IDLE);
+    if !facts.response_began() || !facts.nothing_unacked() || facts.unread() || !idle {
+        return None;
+    }
+    facts.harmless(if facts.reset_received() { Confidence::Medium } else { Confidence::High })
+}
+
+/// FIN with everything acknowledged and payload received last: the normal end of a response without a length. That it
+/// was cut short, only nginx's log or the end of a local process can tell.
+pub(super) fn response_ended_with_the_connection(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.fin_seen() || facts.reset_received() || !facts.response_began() || !facts.nothing_unacked() {
+        return None;
+    }
+    facts.harmless(Confidence::Medium)
+}

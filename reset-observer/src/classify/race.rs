@@ -1,0 +1,31 @@
+//! The keepalive race: nginx sent a request on a pooled connection that the backend was closing for idleness.
+
+use super::{Decision, facts::Facts};
+use crate::verdict::{Cause, Confidence};
+
+/// The backend's FIN came, and its kernel acknowledged nothing of the request: the two crossed, or the request was
+/// written into a connection that was closed already.
+///
+/// `tcp_fin` runs after the acknowledgement of its own segment was taken, so a FIN from a backend that had the request
+/// would have acknowledged it ([source]). A backend that closes with the request unread sends a reset instead of a FIN.
+///
+/// [source]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_input.c#L6218-L6260
+pub(super) fn closed_while_the_request_crossed(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.fin_seen() || !facts.flight_never_acked() || !facts.reused() {
+        return None;
+    }
+    if facts.server_vanished() {
+        // The server went away while the request was on its way: not for idleness.
+        return facts.decide(Cause::BackendCrash, Confidence::Medium);
+    }
+    facts.decide(Cause::KeepaliveRace, Confidence::High)
+}
+
+/// A reset without a FIN, at an idle gap that is the backend's own timeout: it closed with the request just arrived and
+/// unread, or its FIN was lost. An abort at that very moment would look the same.
+pub(super) fn reset_at_the_learned_timeout(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.reset_received() || !facts.idle_matches() || !facts.reused() || facts.response_began() {
+        return None;
+    }
+    facts.decide(Cause::KeepaliveRace, Confidence::Medium)
+}

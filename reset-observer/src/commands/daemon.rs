@@ -1,0 +1,120 @@
+//! `daemon`: metrics and health over HTTP, until SIGTERM.
+
+use std::{
+    future::pending,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Context as _;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{
+    Failure,
+    session::{Core, Session, lock},
+};
+use crate::{
+    cli::DaemonArgs,
+    http::{HttpState, serve},
+    sink::{
+        losses::Stage,
+        metrics::{BuildInfo, Metrics, Side},
+    },
+    verdict::{UpstreamLabel, Verdict},
+};
+
+/// Runs until SIGTERM or SIGINT.
+pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
+    // The address first: a port that is taken is a mistake to be told at once.
+    let listener = TcpListener::bind(args.listen_address)
+        .await
+        .with_context(|| format!("cannot listen on {}: choose another --web.listen-address", args.listen_address))
+        .map_err(Failure::Prerequisite)?;
+    let mut session = Session::start(&args.watch)?;
+    let metrics = Arc::new(Mutex::new(start_metrics(&session)));
+    let ready = Arc::new(AtomicBool::new(false));
+    let state = http_state(&session, &metrics, &ready);
+    log::info!("metrics at http://{}/metrics", args.listen_address);
+    if session.nginx().workers == 0 {
+        log::warn!("no nginx is running in sight yet: it is looked for whenever one opens a connection");
+    }
+    ready.store(true, Ordering::Relaxed);
+    tokio::select! {
+        () = serve(listener, state, pending()) => Ok(()),
+        failed = watch(&mut session, &metrics) => failed,
+        stopped = stop_signal() => stopped,
+    }
+    .map_err(Failure::Running)
+}
+
+async fn watch(session: &mut Session, metrics: &Mutex<Metrics>) -> anyhow::Result<()> {
+    loop {
+        let verdicts = session.next().await?;
+        let mut metrics = lock(metrics);
+        for verdict in &verdicts {
+            say(verdict);
+            metrics.observe_verdict(verdict);
+        }
+    }
+}
+
+fn say(verdict: &Verdict) {
+    let to = verdict.remote;
+    log::debug!("{} ({}) on {}:{}", verdict.cause, verdict.confidence, to.addr, to.port);
+}
+
+async fn stop_signal() -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+fn start_metrics(session: &Session) -> Metrics {
+    let mut metrics = Metrics::new(BuildInfo::of_this_program());
+    metrics.expect_workers(session.nginx().workers);
+    for feature in session.features() {
+        metrics.set_feature(feature.name, feature.present);
+    }
+    metrics
+}
+
+fn http_state(session: &Session, metrics: &Arc<Mutex<Metrics>>, ready: &Arc<AtomicBool>) -> HttpState {
+    let (core, metrics, ready) = (session.core(), Arc::clone(metrics), Arc::clone(ready));
+    HttpState {
+        metrics: Arc::new(move || {
+            let mut metrics = lock(&metrics);
+            refresh(&mut metrics, &mut lock(&core));
+            metrics.encode()
+        }),
+        ready: Arc::new(move || {
+            let attached = ready.load(Ordering::Relaxed);
+            attached.then_some(()).ok_or_else(|| "the programs are not attached yet".into())
+        }),
+    }
+}
+
+/// Brings what is counted elsewhere up to date.
+fn refresh(metrics: &mut Metrics, core: &mut Core) {
+    match core.read_counters() {
+        Ok(kernel) => {
+            metrics.set_resets(&core.pipeline.resets(&kernel));
+            for stage in Stage::ALL {
+                metrics.set_lost(stage, stage.total(&kernel, &core.pipeline.counts()));
+            }
+        }
+        Err(error) => log::error!("the kernel's counters are as of the last scrape: {error:#}"),
+    }
+    for (server, timeout) in core.pipeline.idle_timeouts() {
+        let label = UpstreamLabel { name: None, server: server.to_string() };
+        metrics.set_idle_timeout(&label, Side::Backend, timeout.value);
+    }
+}

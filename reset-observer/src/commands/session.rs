@@ -1,0 +1,157 @@
+//! The live source of verdicts: programs in the kernel, the ring they write to, and the pipeline behind it.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use log::{Level, log_enabled};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::Failure;
+use crate::{
+    attribute::Attributor,
+    cli::WatchArgs,
+    counts::KernelCounts,
+    kernel::{
+        self,
+        btf::Btf,
+        counters::Counters,
+        features::{Feature, Features},
+        log::ProgramLog,
+        privilege,
+        programs::{Options, PROGRAMS, Programs},
+        ring::Ring,
+    },
+    nginx::{processes::NginxProcesses, sockets::NginxSockets},
+    pipeline::Pipeline,
+    record::KernelTime,
+    sink::{NginxFound, Ready},
+    verdict::Verdict,
+};
+
+/// Size of the ring buffer. A record takes 264 bytes with its header, so a burst of about four thousand fits while
+/// user space is not scheduled: a crash that cuts every pooled connection of a large proxy.
+const RING_BYTES: u32 = 1 << 20;
+
+/// aya-log's number for its level "debug".
+const PROGRAM_LOG_DEBUG: u8 = 4;
+
+/// The state that verdicts and metrics are made of.
+pub(super) struct Core {
+    pub(super) pipeline: Pipeline,
+    counters: Counters,
+}
+
+impl Core {
+    /// The kernel's counters.
+    pub(super) fn read_counters(&self) -> Result<KernelCounts> {
+        self.counters.read()
+    }
+}
+
+/// Programs that run, and the way their records take.
+pub(super) struct Session {
+    core: Arc<Mutex<Core>>,
+    ring: Ring,
+    log: ProgramLog,
+    features: Vec<Feature>,
+    nginx: NginxFound,
+    /// Dropped last of all, so that records are counted as long as anything reads them.
+    _programs: Programs,
+}
+
+impl Session {
+    /// Checks what is needed, finds nginx, then loads and attaches the programs.
+    pub(super) fn start(watch: &WatchArgs) -> Result<Self, Failure> {
+        privilege::check().map_err(Failure::Prerequisite)?;
+        let features = detect().map_err(Failure::Prerequisite)?;
+        let log_level = if log_enabled!(Level::Debug) { PROGRAM_LOG_DEBUG } else { 0 };
+        let options = Options { ports: &watch.ports, ring_bytes: RING_BYTES, log_level };
+        let mut programs = Programs::load(&features, &options).map_err(Failure::Prerequisite)?;
+        // nginx is looked for once records are kept: what it opens meanwhile is known by its owner.
+        let processes = NginxProcesses::scan();
+        let sockets = NginxSockets::scan(&processes);
+        let nginx =
+            NginxFound { masters: processes.masters(), workers: processes.workers(), listening: sockets.listening() };
+        let pipeline = Pipeline::new(Attributor::new(processes, sockets), watch.settle);
+        let wire = |programs: &mut Programs| -> Result<_> {
+            let log = if log_level == 0 { ProgramLog::off() } else { ProgramLog::open(programs)? };
+            Ok((Ring::new(programs)?, Counters::new(programs)?, log))
+        };
+        let (ring, counters, log) = wire(&mut programs).map_err(Failure::Prerequisite)?;
+        let core = Arc::new(Mutex::new(Core { pipeline, counters }));
+        Ok(Self { core, ring, log, features: features.list(), nginx, _programs: programs })
+    }
+
+    /// The state, shared with whoever shows it.
+    pub(super) fn core(&self) -> Arc<Mutex<Core>> {
+        Arc::clone(&self.core)
+    }
+
+    pub(super) fn features(&self) -> &[Feature] {
+        &self.features
+    }
+
+    pub(super) fn nginx(&self) -> NginxFound {
+        self.nginx
+    }
+
+    /// What to say once everything is attached.
+    pub(super) fn ready(&self, ports: &[u16]) -> Ready {
+        Ready {
+            at: now(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            programs: PROGRAMS.map(String::from).into(),
+            features: self.features.iter().map(|feature| (feature.name.into(), feature.present)).collect(),
+            ports: ports.into(),
+            nginx: self.nginx,
+        }
+    }
+
+    /// Waits for records or for the time of a verdict, and returns the verdicts that are due, which may be none.
+    /// Nothing is lost if the caller stops waiting.
+    pub(super) async fn next(&mut self) -> Result<Vec<Verdict>> {
+        let deadline = lock(&self.core).pipeline.next_deadline();
+        tokio::select! {
+            drained = self.ring.drain(|bytes| lock(&self.core).pipeline.take(bytes)) => drained?,
+            passed = self.log.pass_on() => passed?,
+            () = until(deadline) => {}
+        }
+        Ok(lock(&self.core).pipeline.due(now()))
+    }
+
+    /// The end: takes what is in the ring and judges everything without waiting.
+    pub(super) fn finish(&mut self) -> Vec<Verdict> {
+        let mut core = lock(&self.core);
+        self.ring.drain_now(|bytes| core.pipeline.take(bytes));
+        core.pipeline.flush()
+    }
+}
+
+/// What the running kernel offers.
+fn detect() -> Result<Features> {
+    let btf = Btf::load(kernel::btf_path())?;
+    Features::detect(&btf).context("this kernel cannot be observed")
+}
+
+/// The monotonic clock, the same that the programs read.
+pub(super) fn now() -> KernelTime {
+    let time = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    KernelTime(seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// A panic elsewhere must not end the counting.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn until(deadline: Option<KernelTime>) {
+    match deadline {
+        // One millisecond more: the timer's own resolution, so that the deadline has passed when it fires.
+        Some(deadline) => tokio::time::sleep(deadline.since(now()) + Duration::from_millis(1)).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,194 @@
+//! Puts together what belongs to one connection, waits for what may still come, and adds what is known of its server.
+//!
+//! Pure: events and the time come in, cases and the next deadline go out. The same events give the same cases, live
+//! or from a recording, and the order in which corroboration arrives does not matter within the settle window.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    time::Duration,
+};
+
+mod connection;
+mod server;
+
+pub use connection::{Connection, Ends};
+pub use server::{IdleTimeout, Server, ServerFacts};
+
+use crate::{
+    attribute::Attributed,
+    counts::{DecodeCounts, KernelCounts},
+    record::{Event, KernelTime, Record, TcpState},
+    resets::ResetTotals,
+    verdict::Leg,
+};
+
+/// A harmless-looking end waits this many settle windows: a worker that was held up may still write a request into
+/// the closed connection, and then it was a race.
+const QUIET_WINDOWS: u32 = 5;
+
+/// A connection that was judged is remembered for this many settle windows more, as the other end of another one, and
+/// so that what follows on it does not count as a new one.
+const MEMORY_WINDOWS: u32 = 10;
+
+/// How long before a reset of our own a client's departure counts as its reason.
+const CLIENT_LEFT_WITHIN: Duration = Duration::from_millis(50);
+
+/// A server of which nothing was learned is forgotten after this time.
+const SERVER_MEMORY: Duration = Duration::from_secs(60);
+
+/// Everything known about one connection at the time of its verdict.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What this end recorded.
+    pub connection: Connection,
+    /// What the other end recorded, if it is on this host.
+    pub peer: Option<Connection>,
+    /// What is known of the server around that time.
+    pub server: ServerFacts,
+    /// A client's connection in the same network namespace ended just before.
+    pub client_left: bool,
+}
+
+/// Correlates events of all connections.
+#[derive(Debug)]
+pub struct Correlator {
+    settle: Duration,
+    connections: BTreeMap<Ends, Connection>,
+    servers: HashMap<SocketAddr, Server>,
+    client_left: HashMap<Option<u32>, KernelTime>,
+    resets: ResetTotals,
+}
+
+impl Correlator {
+    /// A correlator that waits `settle` for corroboration.
+    #[must_use]
+    pub fn new(settle: Duration) -> Self {
+        Self {
+            settle,
+            connections: BTreeMap::new(),
+            servers: HashMap::new(),
+            client_left: HashMap::new(),
+            resets: ResetTotals::default(),
+        }
+    }
+
+    /// Takes one event. Events come in the order in which the kernel wrote them.
+    pub fn handle(&mut self, event: Attributed) {
+        self.note_server(&event.record);
+        if event.leg == Leg::Client && event.record.event != Event::ExitClose {
+            self.client_left.insert(event.record.netns, event.record.at);
+        }
+        let ends = Ends::of(&event.record);
+        let reused = self.connections.get(&ends).is_some_and(|known| known.is_another(&event.record));
+        if reused {
+            self.retire(ends);
+        }
+        match self.connections.get_mut(&ends) {
+            Some(known) => known.add(event, &mut self.resets),
+            None => {
+                self.connections.insert(ends, Connection::new(event, &mut self.resets));
+            }
+        }
+    }
+
+    /// What the event says of a server, whoever recorded it.
+    fn note_server(&mut self, record: &Record) {
+        if record.event == Event::ResetReceived && record.state_before == Some(TcpState::SynSent) {
+            self.server(record.remote).refused(record.at);
+        }
+        if let Some(exit) = record.exit {
+            self.server(record.local).exited(record.at, exit);
+        }
+    }
+
+    fn server(&mut self, address: SocketAddr) -> &mut Server {
+        self.servers.entry(address).or_default()
+    }
+
+    /// The instant at which [`Self::poll`] has something to do next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<KernelTime> {
+        self.connections.values().map(|connection| self.deadline(connection)).min()
+    }
+
+    fn deadline(&self, connection: &Connection) -> KernelTime {
+        let windows = match (connection.is_judged(), connection.is_quiet()) {
+            (true, _) => MEMORY_WINDOWS,
+            (false, true) => QUIET_WINDOWS,
+            (false, false) => 1,
+        };
+        connection.waiting_since().after(self.settle * windows)
+    }
+
+    /// The connections whose time to be judged has come by `now`, oldest first.
+    pub fn poll(&mut self, now: KernelTime) -> Vec<Case> {
+        let mut due: Vec<Ends> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| self.deadline(connection) <= now)
+            .map(|(ends, _)| *ends)
+            .collect();
+        due.sort_by_key(|ends| self.connections[ends].first_at());
+        let cases = due.iter().filter_map(|ends| self.judge(*ends)).collect();
+        for ends in due {
+            if self.connections.get(&ends).is_some_and(|known| self.deadline(known) <= now) {
+                self.retire(ends);
+            }
+        }
+        self.servers.retain(|_, server| !server.is_forgettable(now.before(SERVER_MEMORY)));
+        cases
+    }
+
+    /// All that is left, without waiting: the end of a session.
+    pub fn flush(&mut self) -> Vec<Case> {
+        self.poll(KernelTime(u64::MAX))
+    }
+
+    fn judge(&mut self, ends: Ends) -> Option<Case> {
+        let peer = self.peer(ends).cloned();
+        if peer.as_ref().is_some_and(|peer| peer.leg() == Leg::Upstream) {
+            self.connections.get_mut(&ends)?.become_backend();
+        }
+        let connection = self.connections.get_mut(&ends)?.judge(&mut self.resets)?;
+        let at = connection.first_at();
+        let mut server = self.servers.get(&ends.remote).map(|server| server.facts(at, self.settle)).unwrap_or_default();
+        server.cut_together = self.connections.values().filter(|other| other.is_cut_with(&ends, at)).count();
+        if connection.leg() == Leg::Upstream
+            && let Some(idle) = connection.idle_at_clean_close()
+            && !server.unsettled()
+        {
+            self.server(ends.remote).learn(idle, at);
+        }
+        let left = self.client_left.get(&ends.netns).copied();
+        let client_left = left.is_some_and(|left| left <= at && at.since(left) <= CLIENT_LEFT_WITHIN);
+        Some(Case { connection, peer, server, client_left })
+    }
+
+    /// The other end of the connection, in whichever network namespace of this host it is.
+    fn peer(&self, ends: Ends) -> Option<&Connection> {
+        let from = Ends { local: ends.remote, remote: ends.local, netns: None };
+        let to = Ends { netns: Some(u32::MAX), ..from };
+        self.connections.range(from..=to).map(|(_, peer)| peer).find(|peer| peer.first_at_is_near(&self.connections[&ends]))
+    }
+
+    fn retire(&mut self, ends: Ends) {
+        if let Some(mut connection) = self.connections.remove(&ends) {
+            connection.count(&mut self.resets);
+        }
+    }
+
+    /// Resets by leg, brought up to date with the kernel's counters.
+    pub fn resets(&mut self, kernel: &KernelCounts, decode: &DecodeCounts) -> ResetTotals {
+        self.resets.read(kernel, decode);
+        self.resets
+    }
+
+    /// What was learned of each server's idle timeout.
+    pub fn idle_timeouts(&self) -> impl Iterator<Item = (SocketAddr, IdleTimeout)> + '_ {
+        self.servers.iter().filter_map(|(address, server)| Some((*address, server.idle_timeout()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

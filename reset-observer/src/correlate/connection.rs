@@ -1,0 +1,291 @@
+//! One connection as one end of it saw it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use crate::{
+    attribute::Attributed,
+    record::{Event, Exit, KernelTime, LastPayload, Record, Snapshot, TcpState},
+    resets::{Direction, ResetTotals},
+    verdict::{Leg, ProcessLabel, UpstreamLabel},
+};
+
+/// Cuts this close to each other belong together: one process closes its sockets within microseconds, and jitter of
+/// the network adds milliseconds.
+const TOGETHER: Duration = Duration::from_millis(50);
+
+/// Both ends of a connection record its end within this time, if both are on this host.
+const PEER_WITHIN: Duration = Duration::from_secs(5);
+
+/// An idle timeout below this cannot be told from a response that ends with the connection.
+const SHORTEST_IDLE: Duration = Duration::from_millis(20);
+
+/// What identifies a connection on this host. Ordered by addresses first, so that both ends are found by address
+/// whatever their network namespaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ends {
+    /// This end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// Inode of the network namespace, where known.
+    pub netns: Option<u32>,
+}
+
+impl Ends {
+    /// The ends that a record names.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self { local: record.local, remote: record.remote, netns: record.netns }
+    }
+}
+
+/// What one end recorded.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    ends: Ends,
+    leg: Leg,
+    process: Option<ProcessLabel>,
+    upstream: Option<UpstreamLabel>,
+    first_at: KernelTime,
+    /// First sign of a request that was outstanding.
+    outstanding_at: Option<KernelTime>,
+    fin: Option<Record>,
+    reset: Option<Record>,
+    sent: Option<Record>,
+    exit_close: Option<Record>,
+    /// Resets whose leg may still change.
+    uncounted: Vec<Direction>,
+    judged: bool,
+}
+
+impl Connection {
+    /// A connection that ends with this event.
+    pub(super) fn new(event: Attributed, resets: &mut ResetTotals) -> Self {
+        let mut connection = Self {
+            ends: Ends::of(&event.record),
+            leg: event.leg,
+            process: None,
+            upstream: None,
+            first_at: event.record.at,
+            outstanding_at: None,
+            fin: None,
+            reset: None,
+            sent: None,
+            exit_close: None,
+            uncounted: Vec::new(),
+            judged: false,
+        };
+        connection.take(event, resets);
+        connection
+    }
+
+    /// Takes one more event. After the verdict its resets are counted at once.
+    pub(super) fn add(&mut self, event: Attributed, resets: &mut ResetTotals) {
+        let was_quiet = self.is_quiet();
+        if self.leg == Leg::Other {
+            self.leg = event.leg;
+        }
+        self.take(event, resets);
+        if self.judged && was_quiet && self.outstanding_at.is_some() {
+            // A request was written into the connection that looked idle when it was judged.
+            self.judged = false;
+        }
+        if self.judged {
+            self.count(resets);
+        }
+    }
+
+    fn take(&mut self, event: Attributed, resets: &mut ResetTotals) {
+        let record = event.record;
+        if let Some(direction) = Direction::of(&record) {
+            resets.arrived(direction);
+            self.uncounted.push(direction);
+        }
+        self.process = self.process.take().or(event.process);
+        self.upstream = self.upstream.take().or(event.upstream);
+        if is_outstanding(&record) {
+            self.outstanding_at.get_or_insert(record.at);
+        }
+        match record.event {
+            Event::FinReceived => self.fin.get_or_insert(record),
+            Event::ExitClose => self.exit_close.get_or_insert(record),
+            Event::ResetReceived => self.reset.get_or_insert(record),
+            Event::ResetSent { data_after_close, .. } => {
+                if data_after_close {
+                    self.retract_reset(resets);
+                }
+                self.sent.get_or_insert(record)
+            }
+        };
+    }
+
+    /// The kernel reported a reset that was not on the wire.
+    fn retract_reset(&mut self, resets: &mut ResetTotals) {
+        self.reset = None;
+        if let Some(index) = self.uncounted.iter().position(|direction| *direction == Direction::Received) {
+            self.uncounted.swap_remove(index);
+            resets.retracted(Direction::Received);
+        }
+    }
+
+    /// Whether this event is of a later connection with the same addresses.
+    pub(super) fn is_another(&self, record: &Record) -> bool {
+        record.owner.as_ref().is_some_and(|owner| owner.opened_at > self.first_at)
+    }
+
+    /// Marks the connection as judged and returns it, unless it was judged already or says nothing that a verdict could
+    /// be about.
+    pub(super) fn judge(&mut self, resets: &mut ResetTotals) -> Option<Self> {
+        self.count(resets);
+        if std::mem::replace(&mut self.judged, true) {
+            return None;
+        }
+        let tells = match self.leg {
+            Leg::Upstream => self.fin.is_some() || self.reset.is_some() || self.sent.is_some(),
+            Leg::Client => self.reset.is_some(),
+            Leg::Other => self.owner_known() && (self.fin.is_some() || self.reset.is_some()),
+            Leg::Backend => false,
+        };
+        tells.then(|| self.clone())
+    }
+
+    /// Counts the resets that wait on this connection's leg.
+    pub(super) fn count(&mut self, resets: &mut ResetTotals) {
+        for direction in self.uncounted.drain(..) {
+            resets.on_leg(direction, self.leg);
+        }
+    }
+
+    pub(super) fn is_judged(&self) -> bool {
+        self.judged
+    }
+
+    /// The other end turned out to be an upstream connection's nginx.
+    pub(super) fn become_backend(&mut self) {
+        if self.leg == Leg::Other {
+            self.leg = Leg::Backend;
+        }
+    }
+
+    /// Nothing but the peer's FIN came, and nothing was outstanding.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.fin.is_some() && self.reset.is_none() && self.sent.is_none() && self.outstanding_at.is_none()
+    }
+
+    pub(super) fn waiting_since(&self) -> KernelTime {
+        self.outstanding_at.unwrap_or(self.first_at)
+    }
+
+    /// Whether both records may be of the same connection.
+    pub(super) fn first_at_is_near(&self, other: &Self) -> bool {
+        self.first_at.distance(other.first_at) <= PEER_WITHIN
+    }
+
+    /// Whether this one was cut by its peer at the same time as the connection `ends`, which led to the same server.
+    pub(super) fn is_cut_with(&self, ends: &Ends, at: KernelTime) -> bool {
+        self.ends.remote == ends.remote
+            && self.ends != *ends
+            && self.leg == Leg::Upstream
+            && self.first_at.distance(at) <= TOGETHER
+            && (self.fin.is_some() || self.reset.as_ref().is_some_and(|reset| !refused(reset)))
+    }
+
+    /// How long the connection had been idle when the peer closed it, if that was all that happened: a sample of the
+    /// peer's idle timeout.
+    pub(super) fn idle_at_clean_close(&self) -> Option<Duration> {
+        let snapshot = self.fin.as_ref().filter(|_| self.is_quiet())?.snapshot?;
+        snapshot.idle_now.filter(|idle| snapshot.bytes_received > 0 && *idle >= SHORTEST_IDLE)
+    }
+
+    fn owner_known(&self) -> bool {
+        self.records().any(|record| record.owner.is_some())
+    }
+
+    fn records(&self) -> impl Iterator<Item = &Record> {
+        [&self.reset, &self.fin, &self.sent, &self.exit_close].into_iter().flatten()
+    }
+
+    /// This end and the other.
+    #[must_use]
+    pub fn ends(&self) -> Ends {
+        self.ends
+    }
+
+    /// Which side of nginx.
+    #[must_use]
+    pub fn leg(&self) -> Leg {
+        self.leg
+    }
+
+    /// Who holds it.
+    #[must_use]
+    pub fn process(&self) -> Option<&ProcessLabel> {
+        self.process.as_ref()
+    }
+
+    /// Whom it leads to.
+    #[must_use]
+    pub fn upstream(&self) -> Option<&UpstreamLabel> {
+        self.upstream.as_ref()
+    }
+
+    /// When its end began.
+    #[must_use]
+    pub fn first_at(&self) -> KernelTime {
+        self.first_at
+    }
+
+    /// The peer's FIN.
+    #[must_use]
+    pub fn fin(&self) -> Option<&Record> {
+        self.fin.as_ref()
+    }
+
+    /// The first reset received.
+    #[must_use]
+    pub fn reset(&self) -> Option<&Record> {
+        self.reset.as_ref()
+    }
+
+    /// The first reset sent.
+    #[must_use]
+    pub fn sent(&self) -> Option<&Record> {
+        self.sent.as_ref()
+    }
+
+    /// The record that says most of how the connection was: the reset received, else the FIN, else what this end sent.
+    #[must_use]
+    pub fn decisive(&self) -> Option<&Record> {
+        self.records().next()
+    }
+
+    /// What the socket knew then.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.records().find_map(|record| record.snapshot.as_ref())
+    }
+
+    /// When it was opened, if the observer saw it.
+    #[must_use]
+    pub fn opened_at(&self) -> Option<KernelTime> {
+        self.records().find_map(|record| record.owner.as_ref()).map(|owner| owner.opened_at)
+    }
+
+    /// How the process that closed it was ending, if it was.
+    #[must_use]
+    pub fn exit(&self) -> Option<Exit> {
+        self.records().find_map(|record| record.exit)
+    }
+}
+
+/// Whether a request was, or may have been, without its response at the event.
+fn is_outstanding(record: &Record) -> bool {
+    let by_socket = record
+        .snapshot
+        .is_some_and(|snapshot| snapshot.unacked > 0 || snapshot.last_payload == Some(LastPayload::Sent));
+    by_socket || refused(record)
+}
+
+fn refused(record: &Record) -> bool {
+    record.state_before == Some(TcpState::SynSent)
+}

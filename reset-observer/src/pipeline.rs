@@ -1,0 +1,99 @@
+//! Joins the rooms in order: decode, attribute, correlate, classify, advise. The same for live records and for a
+//! recording: bytes and the time come in, verdicts go out.
+
+use std::net::SocketAddr;
+
+use std::time::Duration;
+
+use crate::{
+    advise::advise,
+    attribute::Attributor,
+    classify::{classify, conclude},
+    correlate::{Case, Correlator, IdleTimeout},
+    counts::{DecodeCounts, KernelCounts},
+    decode::Decoder,
+    nginx::processes::NginxProcesses,
+    record::KernelTime,
+    resets::ResetTotals,
+    verdict::Verdict,
+};
+
+/// From records to verdicts.
+pub struct Pipeline {
+    decoder: Decoder,
+    counts: DecodeCounts,
+    attributor: Attributor,
+    correlator: Correlator,
+}
+
+impl Pipeline {
+    /// A pipeline that waits `settle` for corroboration before each verdict.
+    #[must_use]
+    pub fn new(attributor: Attributor, settle: Duration) -> Self {
+        Self {
+            decoder: Decoder::default(),
+            counts: DecodeCounts::default(),
+            attributor,
+            correlator: Correlator::new(settle),
+        }
+    }
+
+    /// Takes one record as the kernel wrote it. What cannot be read is counted and left out.
+    pub fn take(&mut self, bytes: &[u8]) {
+        match self.decoder.decode(bytes) {
+            Ok(record) => {
+                self.counts.decoded += 1;
+                log::trace!("{record:?}");
+                self.correlator.handle(self.attributor.attribute(record));
+            }
+            Err(error) => {
+                self.counts.refused += 1;
+                log::debug!("a record was left out: {error:#}");
+            }
+        }
+    }
+
+    /// The verdicts that are due by `now`.
+    pub fn due(&mut self, now: KernelTime) -> Vec<Verdict> {
+        self.correlator.poll(now).iter().map(verdict).collect()
+    }
+
+    /// All verdicts that are left, without waiting any longer.
+    pub fn flush(&mut self) -> Vec<Verdict> {
+        self.correlator.flush().iter().map(verdict).collect()
+    }
+
+    /// When [`Self::due`] has something to do next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<KernelTime> {
+        self.correlator.next_deadline()
+    }
+
+    /// Resets by leg, brought up to date with the kernel's counters.
+    pub fn resets(&mut self, kernel: &KernelCounts) -> ResetTotals {
+        self.correlator.resets(kernel, &self.counts)
+    }
+
+    /// What could and could not be read so far.
+    #[must_use]
+    pub fn counts(&self) -> DecodeCounts {
+        self.counts
+    }
+
+    /// nginx's processes as known by now.
+    #[must_use]
+    pub fn processes(&self) -> &NginxProcesses {
+        self.attributor.processes()
+    }
+
+    /// What was learned of each server's idle timeout.
+    pub fn idle_timeouts(&self) -> impl Iterator<Item = (SocketAddr, IdleTimeout)> + '_ {
+        self.correlator.idle_timeouts()
+    }
+}
+
+fn verdict(case: &Case) -> Verdict {
+    let decision = classify(case);
+    let advice = advise(case, &decision);
+    Verdict { advice, ..conclude(case, decision) }
+}
