@@ -69,7 +69,8 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("lab: {error:#}");
-            ExitCode::FAILURE
+            // As a shell reports a program that SIGINT ended.
+            if lab::interrupt::requested() { ExitCode::from(130) } else { ExitCode::FAILURE }
         }
     }
 }

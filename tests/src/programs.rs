@@ -57,7 +57,7 @@ fn find(name: &str, variable: &str, fallback: Option<PathBuf>) -> Result<PathBuf
         if path.is_file() {
             return Ok(path);
         }
-        bail!("{variable} names {}, which is not a file; unset it or {REMEDY}", path.display());
+        bail!("{variable} names {:?}, which is not a file; unset it or correct it", path.display());
     }
     let in_path = env::var_os("PATH").map(|path| env::split_paths(&path).map(|dir| dir.join(name)).collect::<Vec<_>>());
     let mut candidates = fallback.into_iter().chain(in_path.unwrap_or_default());

@@ -96,5 +96,5 @@ fn after_ctrl_c_nothing_is_left() {
         println!("left out: {reason}");
         return;
     }
-    assert_eq!(end_by(Signal::INT).code(), Some(1));
+    assert_eq!(end_by(Signal::INT).code(), Some(130));
 }
