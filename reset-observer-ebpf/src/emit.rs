@@ -15,7 +15,7 @@ use reset_observer_ebpf::{
 static RECORDS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
 #[map]
-static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(counter::SLOTS, 0);
+static COUNTERS: PerCpuArray<[u64; counter::SLOTS as usize]> = PerCpuArray::with_max_entries(1, 0);
 
 /// One second of details of resets without a socket, per CPU.
 #[derive(Clone, Copy)]
@@ -31,9 +31,11 @@ static SOCKETLESS: PerCpuArray<Allowance> = PerCpuArray::with_max_entries(1, 0);
 /// Adds one to a counter.
 #[inline(always)]
 pub(crate) fn count(slot: u32) {
-    if let Some(value) = COUNTERS.get_ptr_mut(slot) {
-        // SAFETY: the slot belongs to this CPU, and a program is not interrupted by itself on one CPU.
-        unsafe { *value += 1 }
+    if let Some(counters) = COUNTERS.get_ptr_mut(0) {
+        // SAFETY: the counters belong to this CPU, and a program is not interrupted by itself on one CPU.
+        if let Some(counter) = unsafe { (*counters).get_mut(slot as usize) } {
+            *counter += 1;
+        }
     }
 }
 

@@ -39,8 +39,10 @@ fields! {
     Family = "sock"."__sk_common.skc_family": 2 required;
     /// TCP state.
     State = "sock"."__sk_common.skc_state": 1 required;
-    /// Local port, host order.
+    /// Local port, host order; zero again after the change to CLOSE.
     LocalPort = "sock"."__sk_common.skc_num": 2 required;
+    /// Local port, network order: outlives the change to CLOSE, which clears the other one.
+    SourcePort = "inet_sock"."inet_sport": 2 required;
     /// Remote port, network order.
     RemotePort = "sock"."__sk_common.skc_dport": 2 required;
     /// Local IPv4 address.

@@ -13,7 +13,7 @@ pub mod record;
 pub mod symbol {
     /// Ring buffer of [`crate::record::RawRecord`].
     pub const RECORDS: &str = "RECORDS";
-    /// Per-CPU array of `u64`, indexed by [`crate::counter`].
+    /// Per-CPU array of one element: all counters, as `u64`s indexed by [`crate::counter`].
     pub const COUNTERS: &str = "COUNTERS";
     /// Least-recently-used hash: socket address to the process that opened it.
     pub const OWNERS: &str = "OWNERS";

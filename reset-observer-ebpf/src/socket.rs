@@ -21,10 +21,19 @@ pub(crate) const TCP_LISTEN: u8 = 10;
 const TCP_NEW_SYN_RECV: u8 = 12;
 
 /// Local and remote port, in host order.
+///
+/// The change to CLOSE gives the local port back and clears `skc_num` before an active reset is sent ([source]);
+/// `inet_sport`, which only full sockets have, is left as it was. Smaller sockets always have the former.
+///
+/// [source]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp.c#L2872-L2880
 #[inline(always)]
 pub(crate) fn ports(socket: u64) -> (u16, u16) {
     let remote: u16 = read_or_zero(socket, Field::RemotePort);
-    (read_or_zero(socket, Field::LocalPort), u16::from_be(remote))
+    let mut local: u16 = read_or_zero(socket, Field::LocalPort);
+    if local == 0 {
+        local = u16::from_be(read_or_zero(socket, Field::SourcePort));
+    }
+    (local, u16::from_be(remote))
 }
 
 /// Whether a full socket is a TCP one.

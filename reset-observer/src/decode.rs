@@ -67,11 +67,13 @@ impl Decoder {
 
     fn snapshot(&self, raw: &RawRecord, hook: Hook, state: Option<TcpState>) -> Snapshot {
         let from = &raw.snapshot;
-        let last_payload = last_payload(from);
+        let last_payload = self.last_payload(raw);
         let own_fin = u32::from(state.is_some_and(TcpState::fin_sent));
         // At the FIN's own event the FIN is counted as received already, and the state before it does not show it.
         let peer_fin = u64::from(hook == Hook::FinReceived || state.is_some_and(TcpState::fin_received));
-        let unacked = from.write_seq.wrapping_sub(from.snd_una).saturating_sub(own_fin);
+        // A SYN counts in the sequence numbers too, and is no payload.
+        let syn = u32::from(state == Some(TcpState::SynSent));
+        let unacked = from.write_seq.wrapping_sub(from.snd_una).saturating_sub(own_fin + syn);
         Snapshot {
             unacked,
             flight_never_acked: unacked > 0 && from.first_transmit_us == from.delivered_us,
@@ -102,6 +104,36 @@ impl Decoder {
         self.jiffies.duration(u64::from(gap.unsigned_abs()))
     }
 
+    /// Which way the last payload went. Both times are also set when the handshake ends, so bytes decide whether there
+    /// was any payload at all.
+    fn last_payload(&self, raw: &RawRecord) -> Option<LastPayload> {
+        let from = &raw.snapshot;
+        if from.bytes_sent == 0 && from.bytes_received == 0 {
+            return None;
+        }
+        Some(match from.last_send.wrapping_sub(from.last_receive).cast_signed() {
+            1.. => LastPayload::Sent,
+            0 if self.request_followed(raw) => LastPayload::Sent,
+            0 => LastPayload::Tie,
+            _ => LastPayload::Received,
+        })
+    }
+
+    /// Whether, of a payload received and a request sent in the same jiffy, the request came last. Two facts show it:
+    ///
+    /// * A round trip is longer than a jiffy, so that the payload cannot be the answer to that request.
+    /// * Data was acknowledged after that jiffy. An answer would have acknowledged its request with itself.
+    fn request_followed(&self, raw: &RawRecord) -> bool {
+        let from = &raw.snapshot;
+        let Some(jiffy) = self.jiffies.duration(1) else { return false };
+        let rtt_exceeds_jiffy = from.rtt_min_us != u32::MAX && Duration::from_micros(from.rtt_min_us.into()) > jiffy;
+        #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps the low 32 bits of jiffies")]
+        let jiffies_since = (raw.jiffies as u32).wrapping_sub(from.last_receive).saturating_sub(1);
+        let since = self.jiffies.duration(jiffies_since.into()).unwrap_or_default();
+        let end_of_jiffy = KernelTime(raw.time_ns).before(since);
+        rtt_exceeds_jiffy || microseconds(from.delivered_us) > end_of_jiffy
+    }
+
     fn idle_now(&self, raw: &RawRecord) -> Option<Duration> {
         #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps the low 32 bits of jiffies")]
         let now = raw.jiffies as u32;
@@ -121,19 +153,6 @@ fn event(hook: Hook, raw: &RawRecord) -> Event {
         Hook::FinReceived => Event::FinReceived,
         Hook::ExitClose => Event::ExitClose,
     }
-}
-
-/// Which way the last payload went. Both times are also set when the handshake ends, so bytes decide whether there was
-/// any payload at all.
-fn last_payload(from: &RawSnapshot) -> Option<LastPayload> {
-    if from.bytes_sent == 0 && from.bytes_received == 0 {
-        return None;
-    }
-    Some(match from.last_send.wrapping_sub(from.last_receive).cast_signed() {
-        1.. => LastPayload::Sent,
-        0 => LastPayload::Tie,
-        _ => LastPayload::Received,
-    })
 }
 
 fn state(number: u8) -> Result<Option<TcpState>> {

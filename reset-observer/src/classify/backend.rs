@@ -1,10 +1,12 @@
 //! The backend's own doing: it died, was stopped, turned the connection away, or aborted it.
 
+use std::time::Duration;
+
 use super::{Decision, facts::Facts};
-use crate::{
-    record::Exit,
-    verdict::{Cause, Confidence, Evidence},
-};
+use crate::verdict::{Cause, Confidence, Evidence};
+
+/// A process that dies this soon after a request most likely died of it.
+const DIED_OF_IT: Duration = Duration::from_millis(50);
 
 /// The backend's process on this host was exiting when it closed this very connection. Certain.
 ///
@@ -17,13 +19,15 @@ pub(super) fn local_process_ended(facts: &Facts<'_>) -> Option<Decision> {
     }
     // Payload came after the request: a whole response or a part of one. An abnormal end with a reset, which only
     // unread data causes, had a request in hand.
-    let cut = facts.reset_received() || facts.unread();
-    if cut { facts.decide(cause, Confidence::High) } else { ended_when_idle(facts, exit) }
-}
-
-fn ended_when_idle(facts: &Facts<'_>, exit: Exit) -> Option<Decision> {
-    let confidence = if exit.in_good_order() { Confidence::High } else { Confidence::Medium };
-    facts.harmless(confidence)
+    if facts.reset_received() || facts.unread() {
+        return facts.decide(cause, Confidence::High);
+    }
+    // Request and payload in one jiffy: not known which came last. A process that dies right then most likely died of
+    // that request.
+    if facts.tie() && facts.idle_now().is_some_and(|idle| idle <= DIED_OF_IT) {
+        return facts.decide(cause, Confidence::Low);
+    }
+    facts.harmless(if exit.in_good_order() { Confidence::High } else { Confidence::Medium })
 }
 
 /// The server is gone: connections were cut with a request outstanding, and it refuses new ones. Whether it crashed or

@@ -76,6 +76,11 @@ impl<'a> Facts<'a> {
         self.snapshot.and_then(|snapshot| snapshot.last_payload)
     }
 
+    /// Request and payload in the same jiffy.
+    pub(super) fn tie(&self) -> bool {
+        self.last_payload() == Some(LastPayload::Tie)
+    }
+
     /// A request went out, its peer's kernel acknowledged some or all of it, and no response byte came after it.
     pub(super) fn acked_without_response(&self) -> bool {
         let sent = self.snapshot.is_some_and(|snapshot| snapshot.bytes_sent > 0);

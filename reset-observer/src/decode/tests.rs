@@ -133,3 +133,40 @@ fn a_wait_code_is_read_as_wait_does() {
     assert!(Exit::from_wait_code(0).in_good_order() && Exit::from_wait_code(15).in_good_order());
     assert!(!Exit::from_wait_code(6).in_good_order() && !Exit::from_wait_code(1 << 8).in_good_order());
 }
+
+/// Request and payload in one jiffy: 150 000 jiffies after the wrap is second 600, and the jiffy is 4 ms long.
+fn tie(clock_ms_after_payload: u64) -> RawRecord {
+    let mut raw = fin_of_a_race();
+    raw.jiffies = (1 << 32) + 150_000 + clock_ms_after_payload / 4;
+    raw.time_ns += clock_ms_after_payload * 1_000_000;
+    raw.snapshot.last_send = 150_000;
+    raw.snapshot.last_receive = 150_000;
+    raw.snapshot.write_seq = raw.snapshot.snd_una;
+    raw.snapshot.rtt_min_us = 60;
+    raw.snapshot.first_transmit_us = 900_000_500;
+    raw.snapshot.delivered_us = 900_000_700;
+    raw
+}
+
+fn last_payload(raw: &RawRecord) -> Option<LastPayload> {
+    decode(raw).unwrap().snapshot.unwrap().last_payload
+}
+
+#[test]
+fn a_request_and_a_payload_in_one_jiffy_are_a_tie() {
+    assert_eq!(last_payload(&tie(100)), Some(LastPayload::Tie));
+}
+
+#[test]
+fn a_payload_within_less_than_a_round_trip_is_no_answer() {
+    let mut raw = tie(100);
+    raw.snapshot.rtt_min_us = 10_351;
+    assert_eq!(last_payload(&raw), Some(LastPayload::Sent));
+}
+
+#[test]
+fn a_payload_that_came_before_the_request_was_acknowledged_is_no_answer() {
+    let mut raw = tie(100);
+    raw.snapshot.delivered_us += 50_000;
+    assert_eq!(last_payload(&raw), Some(LastPayload::Sent));
+}

@@ -9,7 +9,7 @@ use crate::counts::KernelCounts;
 
 /// Reads the per-CPU counters.
 pub struct Counters {
-    map: PerCpuArray<Data, u64>,
+    map: PerCpuArray<Data, [u64; counter::SLOTS as usize]>,
 }
 
 impl Counters {
@@ -22,30 +22,21 @@ impl Counters {
         Ok(Self { map })
     }
 
-    /// Reads all counters.
+    /// Reads all counters, in one system call.
     ///
     /// # Errors
     /// If the kernel refuses to read the map.
     pub fn read(&self) -> Result<KernelCounts> {
-        // Not on the wire is read before received: it follows it, and so can never exceed it.
-        let received_not_on_wire = self.sum(counter::RECEIVED_NOT_ON_WIRE)?;
-        let mut sent = 0;
-        for slot in counter::SENT..counter::SENT + counter::REASON_SLOTS {
-            sent += self.sum(slot)?;
-        }
+        let per_cpu = self.map.get(&0, 0).context("cannot read the kernel's counters")?;
+        let sum = |slot: u32| per_cpu.iter().map(|counters| counters[slot as usize]).sum::<u64>();
         Ok(KernelCounts {
-            sent,
-            received: self.sum(counter::RECEIVED)?,
-            received_not_on_wire,
-            submitted: self.sum(counter::SUBMITTED)?,
-            ring_full: self.sum(counter::RING_FULL)?,
-            socketless_not_detailed: self.sum(counter::SOCKETLESS_NOT_DETAILED)?,
-            owner_not_remembered: self.sum(counter::OWNER_NOT_REMEMBERED)?,
+            sent: (counter::SENT..counter::SENT + counter::REASON_SLOTS).map(sum).sum(),
+            received: sum(counter::RECEIVED),
+            received_not_on_wire: sum(counter::RECEIVED_NOT_ON_WIRE),
+            submitted: sum(counter::SUBMITTED),
+            ring_full: sum(counter::RING_FULL),
+            socketless_not_detailed: sum(counter::SOCKETLESS_NOT_DETAILED),
+            owner_not_remembered: sum(counter::OWNER_NOT_REMEMBERED),
         })
-    }
-
-    fn sum(&self, slot: u32) -> Result<u64> {
-        let values = self.map.get(&slot, 0).context("cannot read the kernel's counters")?;
-        Ok(values.iter().sum())
     }
 }

@@ -48,8 +48,8 @@ impl Denied {
                  taken for one: grant CAP_SYS_PTRACE"
             }
             Self::FileDescriptors => {
-                "cannot read the file descriptors of nginx, so that client connections and connections older than the \
-                 observer are not recognised: grant CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+                "cannot read the file descriptors of all nginx processes, so that client connections, or connections \
+                 older than the observer, are not recognised: grant CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
             }
         }
     }

@@ -71,13 +71,15 @@ impl Metrics {
             records_lost: Family::default(),
             kernel_feature: Family::default(),
         };
-        metrics.register(build);
+        metrics.register_connections();
+        metrics.register_observer(build);
         metrics.start_at_zero();
         metrics
     }
 
-    /// Names and helps; the labels are in [`labels`]. The library adds `_total`, `_info` and the full stop.
-    fn register(&mut self, build: BuildInfo) {
+    /// Names and helps of what happens to connections; the labels are in [`labels`]. The library adds `_total`,
+    /// `_info` and the full stop.
+    fn register_connections(&mut self) {
         let Self { registry, .. } = self;
         registry.register(
             "resets",
@@ -100,6 +102,11 @@ impl Metrics {
             "How long an idle connection is kept, as learned on the backend's side, as configured on nginx's",
             self.upstream_idle_timeout.clone(),
         );
+    }
+
+    /// Names and helps of what the program says about itself.
+    fn register_observer(&mut self, build: BuildInfo) {
+        let Self { registry, .. } = self;
         registry.register(
             "upstream_servers",
             "Upstream servers that have series of their own",

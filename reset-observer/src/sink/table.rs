@@ -17,6 +17,9 @@ pub use look::Look;
 /// Columns of a terminal from which a verdict's numbers fit beside it; on a narrower one they go below.
 const WIDE: usize = 110;
 
+/// Columns of a row before the server.
+const BEFORE_SERVER: usize = 55;
+
 /// Indentation of what belongs to the line above.
 const INDENT: &str = "    ";
 
@@ -51,7 +54,13 @@ impl<W: Write> Table<W> {
         Ok(writeln!(self.out, "{}", self.look.dim(header.trim_end()))?)
     }
 
+    /// Whether the server still fits at the end of a narrow row; an IPv6 address is up to 47 characters long.
+    fn fits(&self, server: &str) -> bool {
+        self.is_wide() || self.look.width.is_none_or(|width| BEFORE_SERVER + server.len() <= width)
+    }
+
     fn row(&mut self, verdict: &Verdict) -> Result<(), OutputError> {
+        let server = server(verdict);
         let time = self.clock.timestamp(verdict.at).to_zoned(self.zone.clone());
         let cause = self.look.cause(verdict, &format!("{:<19}", verdict.cause));
         let mut row = format!(
@@ -59,7 +68,7 @@ impl<W: Write> Table<W> {
             time.strftime("%H:%M:%S.%3f"),
             verdict.confidence,
             words::impact(verdict.impact),
-            server(verdict),
+            if self.fits(&server) { server.as_str() } else { "" },
         );
         if self.is_wide() {
             let [pid, idle, after] = numbers(verdict).map(|number| number.unwrap_or_else(|| "-".to_owned()));
@@ -98,6 +107,10 @@ impl<W: Write> Output for Table<W> {
     fn verdict(&mut self, verdict: &Verdict) -> Result<(), OutputError> {
         self.header()?;
         self.row(verdict)?;
+        let server = server(verdict);
+        if !self.fits(&server) {
+            self.below("server", &server)?;
+        }
         if !self.is_wide()
             && let Some(numbers) = numbers_in_words(verdict)
         {
