@@ -53,7 +53,7 @@ pub(crate) fn by_hand(packages: &[String]) -> [String; 2] {
 
 /// Asks apt for a dry run first: what it would remove is for a person to decide.
 fn refuse_removal(packages: &[String]) -> Result<()> {
-    let Err(error) = output_of(install_command(packages).arg("--dry-run")) else { return Ok(()) };
+    let Err(error) = output_of(install_command(packages).env("LC_ALL", "C").arg("--dry-run")) else { return Ok(()) };
     if !format!("{error:#}").contains("remove is disabled") {
         return Ok(());
     }
