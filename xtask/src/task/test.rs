@@ -18,7 +18,12 @@ pub(crate) fn test(pins: &Pins, unit_only: bool) -> Result<()> {
         toolchain::ensure(pins)?;
     }
     eprintln!("test: unit and documentation tests");
-    run(cargo("test").args(["--workspace", "--exclude", "lab"]))?;
+    let units = run(cargo("test").args(["--workspace", "--exclude", "lab", "--no-fail-fast"]));
+    // The lab runs all the same: one run then tells everything.
+    lab_tests(unit_only).and(units)
+}
+
+fn lab_tests(unit_only: bool) -> Result<()> {
     if workspace::without_ebpf() {
         eprintln!("test: left out the lab: AYA_BUILD_SKIP is set, and the lab watches real eBPF programs");
         return Ok(());
@@ -34,7 +39,7 @@ pub(crate) fn test(pins: &Pins, unit_only: bool) -> Result<()> {
     let built = workspace::build()?;
     eprintln!("test: the lab, one scenario at a time");
     let mut lab = cargo("test");
-    lab.args(["--package", "lab", "--", "--test-threads=1"]);
+    lab.args(["--package", "lab", "--no-fail-fast", "--", "--test-threads=1"]);
     tell(&mut lab, &tools, &built);
     run(&mut lab)
 }
