@@ -8,9 +8,7 @@ use crate::{
     emit::{reserve, submit},
     global::is_observed,
     last_change, owner, process,
-    socket::{
-        self, TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT,
-    },
+    socket::{self, TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT},
 };
 
 const TCP_FIN_WAIT1: u8 = 4;

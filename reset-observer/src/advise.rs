@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    classify::Decision,
-    correlate::Case,
-    record::Exit,
-    verdict::Cause,
-};
+use crate::{classify::Decision, correlate::Case, record::Exit, verdict::Cause};
 
 /// How much sooner than the other side nginx should close: a fifth, which leaves room for a slow wake-up.
 const MARGIN: f64 = 0.8;
@@ -109,7 +104,7 @@ fn upstream_block(case: &Case) -> String {
 /// A time as nginx reads it: milliseconds below ten seconds, else seconds.
 fn directive(time: Duration) -> String {
     let ms = time.as_millis();
-    if ms < 10_000 && ms % 1000 != 0 { format!("{ms}ms") } else { format!("{}s", time.as_secs()) }
+    if ms < 10_000 && !ms.is_multiple_of(1000) { format!("{ms}ms") } else { format!("{}s", time.as_secs()) }
 }
 
 #[cfg(test)]

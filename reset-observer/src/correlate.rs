@@ -169,7 +169,10 @@ impl Correlator {
     fn peer(&self, ends: Ends) -> Option<&Connection> {
         let from = Ends { local: ends.remote, remote: ends.local, netns: None };
         let to = Ends { netns: Some(u32::MAX), ..from };
-        self.connections.range(from..=to).map(|(_, peer)| peer).find(|peer| peer.first_at_is_near(&self.connections[&ends]))
+        self.connections
+            .range(from..=to)
+            .map(|(_, peer)| peer)
+            .find(|peer| peer.first_at_is_near(&self.connections[&ends]))
     }
 
     fn retire(&mut self, ends: Ends) {

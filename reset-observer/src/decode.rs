@@ -10,9 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use reset_observer_ebpf::record::{Hook, RECORD_VERSION, RawRecord, RawSnapshot, SocketKind, flag};
 use zerocopy::FromBytes as _;
 
-use crate::record::{
-    Event, Exit, KernelTime, LastPayload, Owner, Process, Record, Snapshot, SocketId, TcpState,
-};
+use crate::record::{Event, Exit, KernelTime, LastPayload, Owner, Process, Record, Snapshot, SocketId, TcpState};
 
 mod jiffies;
 

@@ -19,5 +19,7 @@ pub mod nginx;
 pub mod pipeline;
 pub mod record;
 pub mod resets;
+#[cfg(test)]
+mod sample;
 pub mod sink;
 pub mod verdict;

@@ -54,9 +54,7 @@ fn timing(case: &Case, decisive: Option<&Record>) -> Timing {
             .and_then(|snapshot| snapshot.idle_before_request)
             .map(|gap| gap.as_secs_f64() * 1e3),
         since_request_us: since_request.and_then(|time| u64::try_from(time.as_micros()).ok()),
-        rtt_min_us: snapshot
-            .and_then(|snapshot| snapshot.rtt_min)
-            .and_then(|rtt| u64::try_from(rtt.as_micros()).ok()),
+        rtt_min_us: snapshot.and_then(|snapshot| snapshot.rtt_min).and_then(|rtt| u64::try_from(rtt.as_micros()).ok()),
     }
 }
 

@@ -1,0 +1,218 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    attribute::Attributed,
+    correlate::Correlator,
+    record::{Event, Exit, LastPayload, Snapshot, TcpState},
+    sample::{
+        acknowledged, at, exit_close, fin, from_port, idle, peer_reset, proxy, refused, requested, reset, upstream,
+    },
+    verdict::Leg,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The decision on the connection that the test is about.
+fn decide(events: impl IntoIterator<Item = Attributed>) -> Decision {
+    let mut correlator = Correlator::new(Duration::from_millis(300));
+    for event in events {
+        correlator.handle(event);
+    }
+    let cases = correlator.flush();
+    classify(cases.iter().find(|case| case.connection.ends().local == proxy()).expect("a case"))
+}
+
+fn says(events: impl IntoIterator<Item = Attributed>) -> (Cause, Confidence) {
+    let decision = decide(events);
+    (decision.cause, decision.confidence)
+}
+
+/// Clean closes that teach the server's idle timeout, on other connections and long before.
+fn taught(timeout: Duration, then: Attributed) -> Decision {
+    let mut correlator = Correlator::new(Duration::from_millis(300));
+    for (port, ms) in [(1, 100_u64), (2, 600), (3, 1100)] {
+        correlator.handle(from_port(port, fin(ms, idle(timeout))));
+        correlator.poll(at(ms + 1600));
+    }
+    correlator.handle(then);
+    let cases = correlator.flush();
+    classify(cases.iter().find(|case| case.connection.ends().local == proxy()).expect("a case"))
+}
+
+#[test]
+fn a_fin_that_crosses_the_request_is_a_race() {
+    let request = requested(at(1990), SECOND);
+    assert_eq!(says([fin(2000, request)]), (Cause::KeepaliveRace, Confidence::High));
+    assert_eq!(
+        says([fin(2000, request), reset(2020, TcpState::LastAck, request)]),
+        (Cause::KeepaliveRace, Confidence::High)
+    );
+}
+
+#[test]
+fn a_request_written_after_the_fin_is_a_race_and_says_so() {
+    let decision = decide([fin(2000, idle(SECOND)), reset(2100, TcpState::CloseWait, requested(at(2099), SECOND))]);
+    assert_eq!((decision.cause, decision.confidence), (Cause::KeepaliveRace, Confidence::High));
+    assert!(decision.evidence.contains(&Evidence::WrittenAfterFin));
+}
+
+#[test]
+fn a_crossing_with_a_server_that_vanished_is_no_race() {
+    let cause = says([fin(2000, requested(at(1990), SECOND)), refused(2100)]).0;
+    assert_eq!(cause, Cause::BackendCrash);
+}
+
+#[test]
+fn a_local_process_that_died_with_a_request_in_hand_crashed() {
+    let request = acknowledged(at(1990));
+    for exit in [Exit::Signal(9), Exit::Signal(11), Exit::Signal(6), Exit::Status(1)] {
+        let expected = (Cause::BackendCrash, Confidence::High);
+        assert_eq!(says([exit_close(2000, exit), fin(2010, request)]), expected, "{exit}");
+        assert_eq!(says([fin(2000, request), exit_close(2010, exit)]), expected, "{exit}, said later");
+    }
+}
+
+#[test]
+fn a_local_process_that_ended_in_good_order_restarted() {
+    for exit in [Exit::Status(0), Exit::Signal(15), Exit::Signal(2)] {
+        let said = says([exit_close(2000, exit), fin(2010, acknowledged(at(1990)))]);
+        assert_eq!(said, (Cause::BackendRestart, Confidence::High), "{exit}");
+    }
+}
+
+#[test]
+fn a_crash_hurts_no_connection_that_was_idle() {
+    let decision = decide([exit_close(2000, Exit::Signal(9)), fin(2010, idle(5 * SECOND))]);
+    assert_eq!((decision.cause, decision.impact), (Cause::IdleClose, Impact::None));
+}
+
+#[test]
+fn a_remote_server_that_is_cut_and_then_refuses_is_gone_but_not_surely_crashed() {
+    let expected = (Cause::BackendCrash, Confidence::Medium);
+    assert_eq!(says([fin(2000, acknowledged(at(1990))), refused(2100)]), expected);
+    assert_eq!(says([refused(1900), fin(2000, acknowledged(at(1990)))]), expected);
+    assert_eq!(says([reset(2000, TcpState::Established, acknowledged(at(1990))), refused(2100)]), expected);
+}
+
+#[test]
+fn a_connection_cut_alone_with_its_request_acknowledged_was_aborted() {
+    assert_eq!(says([fin(2000, acknowledged(at(1990)))]), (Cause::BackendAbort, Confidence::Medium));
+    let reset = reset(2000, TcpState::Established, acknowledged(at(1990)));
+    assert_eq!(says([reset.clone()]), (Cause::BackendAbort, Confidence::Medium));
+    assert_eq!(says([reset, peer_reset(1999)]), (Cause::BackendAbort, Confidence::High));
+}
+
+#[test]
+fn an_answer_sooner_than_the_backend_ever_gave_is_a_middleboxs() {
+    let sent = at(1990);
+    let sooner = Snapshot { clock: sent.after(Duration::from_millis(3)), ..requested(sent, SECOND) };
+    let expected = (Cause::MiddleboxIdleDrop, Confidence::High);
+    assert_eq!(says([reset(1993, TcpState::Established, sooner)]), expected);
+    let same_host = Snapshot { rtt_min: Some(Duration::from_micros(40)), ..sooner };
+    let within = Snapshot { clock: sent.after(Duration::from_micros(20)), ..same_host };
+    assert_eq!(
+        says([reset(1993, TcpState::Established, within)]),
+        (Cause::Unknown, Confidence::Low),
+        "within one host the round trip tells nothing"
+    );
+}
+
+#[test]
+fn a_reset_from_the_local_backend_is_never_a_middleboxs() {
+    let sent = at(1990);
+    let sooner = Snapshot { clock: sent.after(Duration::from_millis(3)), ..requested(sent, SECOND) };
+    let cause = says([peer_reset(1992), reset(1993, TcpState::Established, sooner)]).0;
+    assert_eq!(cause, Cause::BackendAbort);
+}
+
+#[test]
+fn what_was_learned_of_the_idle_timeout_parts_race_and_middlebox() {
+    let lost = |gap| reset(5000, TcpState::Established, requested(at(4979), gap));
+    let race = taught(5 * SECOND, lost(5 * SECOND));
+    assert_eq!((race.cause, race.confidence), (Cause::KeepaliveRace, Confidence::Medium));
+    assert!(race.evidence.contains(&Evidence::IdleMatchesLearnedTimeout));
+    let drop = taught(60 * SECOND, lost(5 * SECOND));
+    assert_eq!((drop.cause, drop.confidence), (Cause::MiddleboxIdleDrop, Confidence::Medium));
+    assert_eq!(says([lost(5 * SECOND)]).0, Cause::Unknown, "nothing learned, nothing decided");
+}
+
+#[test]
+fn a_refused_handshake_is_just_that() {
+    let mut refused = refused(2000);
+    refused.record.local = proxy();
+    assert_eq!(says([refused]), (Cause::ConnectionRefused, Confidence::High));
+}
+
+#[test]
+fn a_new_connection_cut_at_once_met_a_limit() {
+    let fresh = Snapshot { bytes_received: 0, ..requested(at(1001), Duration::from_millis(1)) };
+    let cut = |event: Attributed| says([event]);
+    let expected = (Cause::ConnectionLimit, Confidence::Medium);
+    assert_eq!(cut(reset(1022, TcpState::Established, fresh)), expected);
+    assert_eq!(cut(fin(1022, fresh)), expected);
+}
+
+#[test]
+fn closes_of_idle_connections_are_harmless() {
+    let decision = decide([fin(2000, idle(SECOND))]);
+    assert_eq!(
+        (decision.cause, decision.confidence, decision.impact),
+        (Cause::IdleClose, Confidence::High, Impact::None)
+    );
+    assert_eq!(says([reset(2000, TcpState::Established, idle(SECOND))]).0, Cause::IdleClose);
+    let just_answered = fin(2000, idle(Duration::ZERO));
+    assert_eq!(says([just_answered]), (Cause::IdleClose, Confidence::Medium), "or a response cut short");
+}
+
+#[test]
+fn a_response_cut_by_a_reset_failed_its_request() {
+    let decision = decide([reset(2000, TcpState::Established, idle(Duration::from_millis(4)))]);
+    assert_eq!((decision.cause, decision.impact), (Cause::BackendAbort, Impact::RequestFailed));
+}
+
+#[test]
+fn a_worker_that_dies_takes_its_connections_with_it() {
+    let sent = Event::ResetSent { reason: Some(11), active: true, data_after_close: false };
+    let mut dying = upstream(2000, sent, TcpState::Established, acknowledged(at(1990)));
+    dying.record.exit = Some(Exit::Signal(11));
+    assert_eq!(says([dying]), (Cause::ProxyCrash, Confidence::High));
+}
+
+#[test]
+fn a_client_that_resets_in_mid_response_left() {
+    let mut left = reset(2000, TcpState::Established, requested(at(1990), SECOND));
+    left.leg = Leg::Client;
+    assert_eq!(says([left]).0, Cause::ClientAbort);
+    let mut done = reset(2000, TcpState::Established, idle(SECOND));
+    done.leg = Leg::Client;
+    done.record.snapshot.as_mut().unwrap().last_payload = Some(LastPayload::Sent);
+    assert_eq!(says([done]).0, Cause::IdleClose);
+}
+
+/// A small generator of orders: every permutation of up to four events.
+fn orders(events: &[Attributed]) -> Vec<Vec<Attributed>> {
+    if events.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for first in 0..events.len() {
+        let mut rest = events.to_vec();
+        let event = rest.remove(first);
+        for mut order in orders(&rest) {
+            order.insert(0, event.clone());
+            all.push(order);
+        }
+    }
+    all
+}
+
+#[test]
+fn the_order_in_which_evidence_arrives_does_not_change_the_verdict() {
+    let crash = [fin(2000, acknowledged(at(1990))), exit_close(2000, Exit::Signal(9)), refused(2001)];
+    let abort = [reset(2000, TcpState::Established, acknowledged(at(1990))), peer_reset(2000), refused(2001)];
+    for events in [&crash, &abort] {
+        let decisions: Vec<Decision> = orders(events).into_iter().map(decide).collect();
+        assert!(decisions.iter().all(|decision| *decision == decisions[0]), "{decisions:#?}");
+    }
+}

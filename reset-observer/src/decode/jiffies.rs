@@ -50,10 +50,10 @@ impl JiffyClock {
         }
     }
 
-    /// How long `jiffies` are; `None` as long as the rate is not known.
+    /// How long `jiffies` are, at most 584 years over the rate; `None` as long as the rate is not known.
     #[must_use]
     pub fn duration(&self, jiffies: u64) -> Option<Duration> {
-        self.hz.map(|hz| Duration::from_nanos(jiffies.saturating_mul(1_000_000_000 / hz)))
+        self.hz.map(|hz| Duration::from_nanos(jiffies.saturating_mul(1_000_000_000) / hz))
     }
 }
 

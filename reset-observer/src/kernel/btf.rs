@@ -111,7 +111,10 @@ impl Btf {
         ensure!(data[2] == VERSION, "type information of version {} is unknown: update reset-observer", data[2]);
         let header = |at| u32_at(&data, at).map(|value| value as usize);
         let header_len = header(4)?;
-        let (types, strings) = (section(&data, header_len, header(8)?, header(12)?)?, section(&data, header_len, header(16)?, header(20)?)?);
+        let (types, strings) = (
+            section(&data, header_len, header(8)?, header(12)?)?,
+            section(&data, header_len, header(16)?, header(20)?)?,
+        );
         ensure!(data.get(strings.clone()).and_then(<[u8]>::last) == Some(&0), "the string section does not end");
         let mut btf = Self { data, types: Vec::with_capacity(types.len() / 36), strings };
         btf.index(types)?;
@@ -170,8 +173,15 @@ impl Btf {
         for _ in 0..MAX_DEPTH {
             match found.kind {
                 Kind::Modifier | Kind::Typedef => found = self.get(found.size_or_type)?,
-                Kind::Int | Kind::Ptr | Kind::Array | Kind::Struct | Kind::Union | Kind::Enum | Kind::FuncProto
-                | Kind::Enum64 | Kind::Other => return Ok(found),
+                Kind::Int
+                | Kind::Ptr
+                | Kind::Array
+                | Kind::Struct
+                | Kind::Union
+                | Kind::Enum
+                | Kind::FuncProto
+                | Kind::Enum64
+                | Kind::Other => return Ok(found),
             }
         }
         bail!("types refer to each other in a circle")

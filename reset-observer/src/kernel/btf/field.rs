@@ -7,6 +7,9 @@ use super::{Btf, Kind, MAX_DEPTH, MEMBER_LEN, Type, u32_at};
 /// How many members one look-up may visit. The largest structures of a kernel have a few hundred, unnamed ones included.
 const MAX_VISITS: u32 = 100_000;
 
+/// No structure of a kernel is that large, so a blob that says so is damaged.
+const TOO_FAR: &str = "an offset beyond 512 MiB";
+
 /// Where a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldLocation {
@@ -33,7 +36,7 @@ impl Btf {
         let id = self
             .find(&[Kind::Struct, Kind::Union], structure)
             .with_context(|| format!("this kernel has no structure {structure}"))?;
-        let mut bit = 0;
+        let mut bit = 0_u32;
         let mut at = id;
         for step in path.split('.') {
             let (name, indices) = step.split_once('[').map_or((step, None), |(name, rest)| (name, Some(rest)));
@@ -42,16 +45,16 @@ impl Btf {
                 .member(&self.resolve(at)?, name, MAX_DEPTH, &mut visits)?
                 .with_context(|| format!("{structure} has no member {name} on the way to {path}"))?;
             ensure!(!member.bitfield, "{structure}.{path} is a bitfield, which the programs do not read");
-            bit += member.bit;
+            bit = add_bits(bit, member.bit)?;
             at = member.id;
             if let Some(index) = indices {
                 let (element, offset) = self.element(at, index)?;
                 at = element;
-                bit += offset * 8;
+                bit = add_bits(bit, offset.checked_mul(8).context(TOO_FAR)?)?;
             }
         }
         let size = self.size(at, MAX_DEPTH)?;
-        ensure!(bit % 8 == 0, "{structure}.{path} does not start at a byte");
+        ensure!(bit.is_multiple_of(8), "{structure}.{path} does not start at a byte");
         Ok(FieldLocation { offset: bit / 8, size })
     }
 
@@ -72,7 +75,7 @@ impl Btf {
             if member_name.is_empty()
                 && let Some(inner) = self.member(&self.resolve(id)?, name, depth - 1, visits)?
             {
-                let bit = bit.checked_add(inner.bit).context("an offset beyond 512 MiB")?;
+                let bit = add_bits(bit, inner.bit)?;
                 return Ok(Some(Member { bit, ..inner }));
             }
         }
@@ -103,4 +106,8 @@ impl Btf {
             Kind::Typedef | Kind::Modifier | Kind::FuncProto | Kind::Other => bail!("type {id} has no size"),
         }
     }
+}
+
+fn add_bits(bits: u32, more: u32) -> Result<u32> {
+    bits.checked_add(more).context(TOO_FAR)
 }

@@ -1,0 +1,189 @@
+use super::*;
+use crate::{
+    record::Exit,
+    resets::Direction,
+    sample::{
+        acknowledged, at, exit_close, fin, from_port, idle, peer_reset, proxy, refused, requested, reset, upstream,
+    },
+};
+
+const SETTLE: Duration = Duration::from_millis(300);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn after(events: impl IntoIterator<Item = Attributed>) -> Correlator {
+    let mut correlator = Correlator::new(SETTLE);
+    for event in events {
+        correlator.handle(event);
+    }
+    correlator
+}
+
+fn race() -> [Attributed; 2] {
+    let request = requested(at(1990), SECOND);
+    [fin(2000, request), reset(2020, TcpState::LastAck, request)]
+}
+
+#[test]
+fn a_fin_and_the_reset_after_it_are_one_case() {
+    let mut correlator = after(race());
+    assert!(correlator.poll(at(2100)).is_empty(), "the settle window is not over");
+    let cases = correlator.poll(at(2301));
+    assert_eq!(cases.len(), 1);
+    assert!(cases[0].connection.fin().is_some() && cases[0].connection.reset().is_some());
+    assert!(correlator.flush().is_empty(), "one connection, one case");
+}
+
+#[test]
+fn the_next_deadline_is_when_the_first_case_is_due() {
+    let mut correlator = after(race());
+    let deadline = correlator.next_deadline().unwrap();
+    assert_eq!(deadline, at(2300));
+    assert_eq!(correlator.poll(deadline).len(), 1);
+    assert!(correlator.next_deadline().is_some(), "it is remembered for a while");
+    correlator.poll(at(10_000));
+    assert_eq!(correlator.next_deadline(), None, "and then forgotten");
+}
+
+#[test]
+fn a_reset_that_follows_the_verdict_makes_no_second_one_and_is_counted() {
+    let [fin, late] = race();
+    let mut correlator = after([fin]);
+    assert_eq!(correlator.poll(at(2400)).len(), 1);
+    correlator.handle(late);
+    assert!(correlator.flush().is_empty());
+    let kernel = KernelCounts { received: 1, submitted: 2, ..KernelCounts::default() };
+    let decode = DecodeCounts { decoded: 2, refused: 0 };
+    assert_eq!(correlator.resets(&kernel, &decode).get(Direction::Received, Leg::Upstream), 1);
+}
+
+#[test]
+fn a_request_written_into_a_closed_connection_is_waited_for() {
+    let closed = fin(2000, idle(SECOND));
+    let written = reset(3400, TcpState::CloseWait, requested(at(3399), SECOND));
+    let mut correlator = after([closed]);
+    assert!(correlator.poll(at(3300)).is_empty(), "a quiet end waits longer");
+    correlator.handle(written);
+    assert_eq!(correlator.poll(at(3800)).len(), 1);
+}
+
+#[test]
+fn even_after_its_quiet_end_was_said_the_race_is_not_lost() {
+    let mut correlator = after([fin(2000, idle(SECOND))]);
+    assert_eq!(correlator.poll(at(3600)).len(), 1);
+    correlator.handle(reset(3700, TcpState::CloseWait, requested(at(3699), SECOND)));
+    assert_eq!(correlator.poll(at(4100)).len(), 1);
+}
+
+#[test]
+fn data_after_close_is_not_a_reset_received() {
+    let ours = upstream(
+        2001,
+        Event::ResetSent { reason: Some(8), active: false, data_after_close: true },
+        TcpState::FinWait2,
+        idle(SECOND),
+    );
+    let mut correlator = after([reset(2000, TcpState::FinWait2, idle(SECOND)), ours]);
+    let cases = correlator.flush();
+    assert!(cases[0].connection.reset().is_none() && cases[0].connection.sent().is_some());
+    let kernel =
+        KernelCounts { received: 1, received_not_on_wire: 1, sent: 1, submitted: 2, ..KernelCounts::default() };
+    let totals = correlator.resets(&kernel, &DecodeCounts { decoded: 2, refused: 0 });
+    assert_eq!((totals.total(Direction::Received), totals.total(Direction::Sent)), (0, 1));
+}
+
+#[test]
+fn both_ends_on_one_host_are_put_together_and_only_the_proxys_end_is_a_case() {
+    for order in [true, false] {
+        let mut events = vec![exit_close(2000, Exit::Signal(9)), fin(2010, acknowledged(at(1990)))];
+        if order {
+            events.reverse();
+        }
+        let cases = after(events).flush();
+        assert_eq!(cases.len(), 1);
+        assert_eq!(cases[0].connection.ends().local, proxy());
+        assert_eq!(cases[0].peer.as_ref().unwrap().exit(), Some(Exit::Signal(9)));
+    }
+}
+
+#[test]
+fn the_backends_resets_are_counted_on_its_leg() {
+    let mut correlator = after([peer_reset(2000), reset(2001, TcpState::Established, acknowledged(at(1990)))]);
+    correlator.flush();
+    let kernel = KernelCounts { received: 1, sent: 1, submitted: 2, ..KernelCounts::default() };
+    let totals = correlator.resets(&kernel, &DecodeCounts { decoded: 2, refused: 0 });
+    assert_eq!(totals.get(Direction::Sent, Leg::Backend), 1);
+    assert_eq!(totals.get(Direction::Received, Leg::Upstream), 1);
+}
+
+#[test]
+fn a_refusal_speaks_for_the_server_before_and_after_the_cut() {
+    for refused_at in [1500, 2200] {
+        let cases = after([fin(2000, acknowledged(at(1990))), refused(refused_at)]).flush();
+        let cut = cases.iter().find(|case| case.connection.ends().local == proxy()).unwrap();
+        assert!(cut.server.refused, "refused at {refused_at} ms");
+    }
+}
+
+#[test]
+fn connections_cut_at_once_know_of_each_other() {
+    let cut = |port, ms| from_port(port, fin(ms, acknowledged(at(1990))));
+    let cases = after([cut(1, 2000), cut(2, 2001), cut(3, 2040), cut(4, 3000)]).flush();
+    let together: Vec<usize> = cases.iter().map(|case| case.server.cut_together).collect();
+    assert_eq!(together, [2, 2, 2, 0]);
+}
+
+#[test]
+fn the_idle_timeout_is_learned_from_clean_closes_and_not_from_a_crash() {
+    let close = |port, ms, idle_ms| from_port(port, fin(ms, idle(Duration::from_millis(idle_ms))));
+    let clean = after([close(1, 2000, 5000), close(2, 3000, 5004), close(3, 4000, 4996)]);
+    let learned = |mut correlator: Correlator| {
+        // Judged as time passes, as in a live session.
+        for ms in [3600, 4600, 5600, 20_000] {
+            correlator.poll(at(ms));
+        }
+        correlator.idle_timeouts().map(|(_, timeout)| timeout.value).next()
+    };
+    assert_eq!(learned(clean), Some(Duration::from_secs(5)));
+    let crash = after([close(1, 2000, 100), close(2, 2001, 900), close(3, 2002, 4000), refused(2003)]);
+    assert_eq!(learned(crash), None);
+}
+
+#[test]
+fn the_same_addresses_used_again_are_another_connection() {
+    let mut again = fin(2500, requested(at(2490), SECOND));
+    again.record.owner.as_mut().unwrap().opened_at = at(2100);
+    let [first, _] = race();
+    let mut correlator = after([first]);
+    correlator.poll(at(2310));
+    correlator.handle(again);
+    assert_eq!(correlator.flush().len(), 1);
+}
+
+#[test]
+fn a_client_that_left_just_before_is_noticed() {
+    let mut left = from_port(443, fin(1990, idle(SECOND)));
+    left.leg = Leg::Client;
+    let ours = upstream(
+        2000,
+        Event::ResetSent { reason: Some(11), active: true, data_after_close: false },
+        TcpState::Established,
+        acknowledged(at(1900)),
+    );
+    let cases = after([left, ours]).flush();
+    assert_eq!(cases.len(), 1, "a client's FIN is no case of its own");
+    assert!(cases[0].client_left);
+}
+
+#[test]
+fn a_scan_of_ports_leaves_nothing_behind() {
+    let mut correlator = Correlator::new(SETTLE);
+    for port in 1..2000 {
+        let mut scan = from_port(port, peer_reset(2000 + u64::from(port)));
+        scan.record.socket = None;
+        scan.record.snapshot = None;
+        scan.process = None;
+        correlator.handle(scan);
+    }
+    assert!(correlator.poll(at(600_000)).is_empty());
+    assert_eq!((correlator.connections.len(), correlator.servers.len()), (0, 0));
+}

@@ -1,0 +1,148 @@
+//! Events as the lab measured them, for the tests of the rooms that decide.
+
+use std::{net::SocketAddr, time::Duration};
+
+use crate::{
+    attribute::Attributed,
+    record::{Event, Exit, KernelTime, LastPayload, Owner, Process, Record, Snapshot, SocketId, TcpState},
+    verdict::{Leg, ProcessLabel, Role, UpstreamLabel},
+};
+
+/// The proxy's end of the connection that most tests are about.
+pub(crate) fn proxy() -> SocketAddr {
+    SocketAddr::from(([10, 99, 1, 1], 50_452))
+}
+
+/// The upstream server.
+pub(crate) fn server() -> SocketAddr {
+    SocketAddr::from(([10, 99, 2, 1], 3000))
+}
+
+/// Milliseconds of kernel time. The connection was opened at 1 s.
+pub(crate) fn at(ms: u64) -> KernelTime {
+    KernelTime(ms * 1_000_000)
+}
+
+/// A socket with an answered request behind it, idle since: what a pooled connection looks like.
+pub(crate) fn idle(for_time: Duration) -> Snapshot {
+    Snapshot {
+        unacked: 0,
+        flight_never_acked: false,
+        first_transmit_at: Some(at(1000)),
+        clock: at(2000),
+        last_payload: Some(LastPayload::Received),
+        idle_before_request: None,
+        idle_now: Some(for_time),
+        rtt_min: Some(Duration::from_millis(20)),
+        bytes_sent: 73,
+        bytes_acked: 73,
+        bytes_received: 126,
+        unread: 0,
+        retransmits: 0,
+        total_retransmits: 0,
+        error: 0,
+    }
+}
+
+/// The same socket with a second request on its way, sent at `sent` after `gap` of idleness.
+pub(crate) fn requested(sent: KernelTime, gap: Duration) -> Snapshot {
+    Snapshot {
+        unacked: 73,
+        flight_never_acked: true,
+        first_transmit_at: Some(sent),
+        clock: sent.after(Duration::from_millis(21)),
+        last_payload: Some(LastPayload::Sent),
+        idle_before_request: Some(gap),
+        idle_now: Some(Duration::from_millis(20)),
+        bytes_sent: 146,
+        ..idle(Duration::ZERO)
+    }
+}
+
+/// The same socket after the backend's kernel took the request.
+pub(crate) fn acknowledged(sent: KernelTime) -> Snapshot {
+    Snapshot { unacked: 0, flight_never_acked: false, bytes_acked: 146, ..requested(sent, Duration::from_secs(1)) }
+}
+
+/// An event on the proxy's end, at `ms` milliseconds.
+pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapshot) -> Attributed {
+    let process = Process { tgid: 3632, comm: "nginx".into() };
+    Attributed {
+        record: Record {
+            at: at(ms),
+            event,
+            socket: Some(SocketId(1)),
+            netns: Some(1),
+            cgroup_id: None,
+            local: proxy(),
+            remote: server(),
+            state_before: Some(state),
+            owner: Some(Owner { process: process.clone(), opened_at: at(1000) }),
+            current: None,
+            exit: None,
+            snapshot: Some(snapshot),
+        },
+        leg: Leg::Upstream,
+        process: Some(ProcessLabel { pid: 3632, name: "nginx".into(), role: Role::Worker, ordinal: Some(0) }),
+        upstream: Some(UpstreamLabel { name: None, server: server().to_string() }),
+    }
+}
+
+/// The peer's FIN on the proxy's end.
+pub(crate) fn fin(ms: u64, snapshot: Snapshot) -> Attributed {
+    upstream(ms, Event::FinReceived, TcpState::Established, snapshot)
+}
+
+/// A reset received on the proxy's end.
+pub(crate) fn reset(ms: u64, state: TcpState, snapshot: Snapshot) -> Attributed {
+    upstream(ms, Event::ResetReceived, state, snapshot)
+}
+
+/// Another connection of the proxy, from this port.
+pub(crate) fn from_port(port: u16, mut event: Attributed) -> Attributed {
+    event.record.local.set_port(port);
+    event.record.socket = Some(SocketId(port.into()));
+    event
+}
+
+/// A connection to the server that was refused.
+pub(crate) fn refused(ms: u64) -> Attributed {
+    let nothing = Snapshot {
+        bytes_sent: 0,
+        bytes_acked: 0,
+        bytes_received: 0,
+        last_payload: None,
+        first_transmit_at: None,
+        ..idle(Duration::ZERO)
+    };
+    from_port(50_460, reset(ms, TcpState::SynSent, nothing))
+}
+
+/// The backend's end of the same connection: its process closes it while ending like this.
+pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
+    let event = upstream(ms, Event::ExitClose, TcpState::Established, idle(Duration::ZERO));
+    let process = Process { tgid: 77, comm: "node".into() };
+    Attributed {
+        record: Record {
+            netns: Some(2),
+            local: server(),
+            remote: proxy(),
+            socket: Some(SocketId(2)),
+            owner: None,
+            current: Some(process),
+            exit: Some(exit),
+            ..event.record
+        },
+        leg: Leg::Other,
+        process: Some(ProcessLabel { pid: 77, name: "node".into(), role: Role::Other, ordinal: None }),
+        upstream: None,
+    }
+}
+
+/// The backend's end of the same connection: it sends a reset while its process lives.
+pub(crate) fn peer_reset(ms: u64) -> Attributed {
+    let mut event = exit_close(ms, Exit::Status(0));
+    event.record.event = Event::ResetSent { reason: Some(11), active: true, data_after_close: false };
+    event.record.exit = None;
+    event
+}
