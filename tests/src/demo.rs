@@ -11,7 +11,7 @@ use crate::programs;
 use crate::scenario;
 use crate::stage::BACKEND_PORT;
 use crate::topology::Family;
-use crate::trial;
+use crate::trial::{self, Outcome};
 
 /// The cases, in the order of the telling.
 const CASES: &[&str] =
@@ -27,16 +27,19 @@ pub fn run() -> Result<ExitCode> {
     let mut live = Observer::observe_live(|line| println!("  {line}"))?;
     // The one for people says on which footing it watches before anything else.
     live.wait_for_any_line()?;
-    let wrong = play(&judge)?;
+    let mut outcomes = play(&judge)?;
     println!("\nCtrl-C to the observer; its summary:");
     live.finish()?;
     judge.finish()?;
-    Ok(conclude(&wrong))
+    for outcome in trial::judge_aftermath(&mut outcomes, &judge) {
+        println!("  lab: WRONG about {} when its stage was taken down: {}", outcome.name, outcome.told());
+    }
+    Ok(conclude(&outcomes))
 }
 
-/// Plays all cases; gives the names of those that were not named rightly.
-fn play(judge: &Observer) -> Result<Vec<&'static str>> {
-    let mut wrong = Vec::new();
+/// Plays all cases.
+fn play(judge: &Observer) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
     for (index, name) in CASES.iter().enumerate() {
         let case = scenario::named(name)?;
         println!("\n{} of {}: {}", index + 1, CASES.len(), case.deed);
@@ -47,23 +50,20 @@ fn play(judge: &Observer) -> Result<Vec<&'static str>> {
             println!("  lab: nginx logged {:?}", message(line));
         }
         println!("  lab: {}", outcome.truth.proof.join("; "));
-        if outcome.faults.is_empty() {
-            println!("  lab: RIGHT: {}; the truth: {truth}", trial::said(&outcome));
-        } else {
-            println!("  lab: WRONG; the truth: {truth}\n{}", outcome.miss());
-            wrong.push(*name);
-        }
+        println!("  lab: {}; the truth: {truth}; said: {}", outcome.word().to_uppercase(), outcome.told());
+        outcomes.push(outcome);
     }
-    Ok(wrong)
+    Ok(outcomes)
 }
 
-fn conclude(wrong: &[&str]) -> ExitCode {
-    let right = CASES.len() - wrong.len();
-    println!("\n{right} of {} cases were named rightly{}", CASES.len(), if wrong.is_empty() { "." } else { ";" });
+fn conclude(outcomes: &[Outcome]) -> ExitCode {
+    let wrong: Vec<&str> =
+        outcomes.iter().filter(|outcome| !outcome.faults.is_empty()).map(|outcome| outcome.name).collect();
+    println!("\n{} of {} cases were named rightly.", outcomes.len() - wrong.len(), outcomes.len());
     if wrong.is_empty() {
         return ExitCode::SUCCESS;
     }
-    println!("not so: {}", wrong.join(", "));
+    println!("Not so: {}", wrong.join(", "));
     ExitCode::FAILURE
 }
 

@@ -8,15 +8,20 @@ pub fn faults(truth: &Truth, verdicts: &[Verdict]) -> Vec<String> {
     let about: Vec<&Verdict> = verdicts.iter().filter(|verdict| concerns(truth, verdict)).collect();
     let missing = truth.expected.iter().filter_map(|expected| fault_of(expected, &about));
     let surplus = about.iter().filter(|verdict| !is_right(truth, verdict)).map(|verdict| describe_surplus(verdict));
-    missing.chain(surplus).collect()
+    let closes = idle_closes(truth, verdicts);
+    let blind = (closes < truth.idle_closes)
+        .then(|| format!("idle_close was said {closes} times of at least {}", truth.idle_closes));
+    missing.chain(surplus).chain(blind).collect()
 }
 
 /// Whether the verdicts so far hold every one that must be given.
 pub fn is_complete(truth: &Truth, verdicts: &[Verdict]) -> bool {
-    truth
-        .expected
-        .iter()
-        .all(|expected| verdicts.iter().any(|verdict| concerns(truth, verdict) && names(expected, verdict)))
+    let given = |expected: &Expected| verdicts.iter().any(|said| concerns(truth, said) && names(expected, said));
+    truth.expected.iter().all(given) && idle_closes(truth, verdicts) >= truth.idle_closes
+}
+
+fn idle_closes(truth: &Truth, verdicts: &[Verdict]) -> usize {
+    verdicts.iter().filter(|verdict| concerns(truth, verdict) && verdict.cause == "idle_close").count()
 }
 
 /// Whether a verdict is about the scenario's server, seen from either end.
@@ -92,6 +97,13 @@ mod tests {
     #[test]
     fn the_right_cause_once_and_a_harmless_close_elsewhere_is_no_fault() {
         assert!(faults(&truth(), &[verdict("keepalive_race", 4000), verdict("idle_close", 4001)]).is_empty());
+    }
+
+    #[test]
+    fn a_negative_control_that_is_not_seen_is_a_fault() {
+        let truth = Truth { idle_closes: 1, ..Truth::of("10.0.0.2:3000".parse().unwrap()) };
+        assert_eq!(faults(&truth, &[]).len(), 1);
+        assert!(faults(&truth, &[verdict("idle_close", 4000)]).is_empty());
     }
 
     #[test]

@@ -26,6 +26,8 @@ const AFTERMATH: Duration = Duration::from_millis(600);
 /// What came of one trial.
 #[derive(Debug)]
 pub struct Outcome {
+    /// The scenario's name.
+    pub name: &'static str,
     /// What the scenario did.
     pub truth: Truth,
     /// What the observer said about its server.
@@ -36,12 +38,38 @@ pub struct Outcome {
     pub verdict_after: Option<Duration>,
     /// Everything that helps to see why, for a miss.
     seen: String,
+    /// Where the observer's lines about it begin.
+    since: usize,
 }
 
 impl Outcome {
-    /// What was expected beside what was seen.
-    pub fn miss(&self) -> String {
-        format!("{}\n{}", self.faults.join("\n"), self.seen)
+    /// Whether the truth was said, in a word.
+    pub fn word(&self) -> &'static str {
+        if self.faults.is_empty() { "right" } else { "MISS" }
+    }
+
+    /// What was said if it is right; else what was expected beside what was seen.
+    pub fn told(&self) -> String {
+        if self.faults.is_empty() { self.said() } else { format!("{}\n{}", self.faults.join("\n"), self.seen) }
+    }
+
+    /// Judges once more when the stage is gone and the observer has ended: the end of nginx and of the backend must not
+    /// have been taken for a failure. Gives itself if it was.
+    fn judge_aftermath(&mut self, observer: &Observer) -> Option<&Self> {
+        let verdicts = observer.verdicts(self.since);
+        self.faults = judge::faults(&self.truth, &verdicts);
+        let about = |line: &String| line.contains(&self.truth.server.ip().to_string());
+        let lines: Vec<String> = observer.lines(self.since).into_iter().filter(about).collect();
+        self.seen += &format!("all that was ever seen of that server:\n  {}\n", lines.join("\n  "));
+        (!self.faults.is_empty()).then_some(self)
+    }
+
+    fn said(&self) -> String {
+        let name = |verdict: &Verdict| format!("{} ({})", verdict.cause, verdict.confidence);
+        let mut said: Vec<String> = self.verdicts.iter().map(name).collect();
+        said.dedup();
+        let after = self.verdict_after.map(|after| format!(", {} ms after the deed", after.as_millis()));
+        said.join(", ") + &after.unwrap_or_default()
     }
 }
 
@@ -58,7 +86,7 @@ pub fn hold(scenario: &Scenario, family: Family, observer: &Observer) -> Result<
     let faults = judge::faults(&truth, &verdicts);
     let seen = describe(&truth, &stage, observer, since)?;
     let verdicts = verdicts.into_iter().filter(|verdict| judge::concerns(&truth, verdict)).collect();
-    Ok(Outcome { truth, verdicts, faults, verdict_after, seen })
+    Ok(Outcome { name: scenario.name, truth, verdicts, faults, verdict_after, seen, since })
 }
 
 /// For a test: acts the scenario under an observer of its own, and panics with the whole story if it is misnamed.
@@ -79,10 +107,11 @@ fn try_named(name: &str, family: Family) -> Result<()> {
     let _machine = MachineLock::take()?;
     let scenario = scenario::named(name)?;
     let mut observer = Observer::observe()?;
-    let outcome = hold(&scenario, family, &observer)?;
+    let mut outcome = hold(&scenario, family, &observer)?;
     let (status, summary) = observer.finish()?;
+    outcome.judge_aftermath(&observer);
     if !outcome.faults.is_empty() {
-        bail!("{}", outcome.miss());
+        bail!("{}", outcome.told());
     }
     if !status.success() || summary.is_none() {
         bail!("the observer ended by {status} with summary {summary:?}: {:#?}", observer.complaints());
@@ -96,34 +125,35 @@ pub fn run(names: &[String], family: Family) -> Result<ExitCode> {
     interrupt::install()?;
     let _machine = MachineLock::take()?;
     let mut observer = Observer::observe()?;
-    let mut misses = 0;
+    let mut outcomes = Vec::new();
+    let mut errors = 0;
     for scenario in scenario::chosen(names)? {
         let outcome = hold(&scenario, family, &observer);
         interrupt::check()?;
         match outcome {
-            Ok(outcome) if outcome.faults.is_empty() => println!("right  {:<24} {}", scenario.name, said(&outcome)),
             Ok(outcome) => {
-                misses += 1;
-                println!("MISS   {:<24} {}", scenario.name, outcome.miss());
+                println!("{:<6} {:<24} {}", outcome.word(), scenario.name, outcome.told());
+                outcomes.push(outcome);
             }
             Err(error) => {
-                misses += 1;
+                errors += 1;
                 println!("ERROR  {:<24} {error:#}", scenario.name);
             }
         }
     }
     observer.finish()?;
-    Ok(if misses == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    for outcome in judge_aftermath(&mut outcomes, &observer) {
+        println!("MISS   {:<24} when the stage was taken down: {}", outcome.name, outcome.told());
+    }
+    let all_right = errors == 0 && outcomes.iter().all(|outcome| outcome.faults.is_empty());
+    Ok(if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The causes said of an outcome, in short.
-pub fn said(outcome: &Outcome) -> String {
-    let mut said: Vec<String> =
-        outcome.verdicts.iter().map(|verdict| format!("{} ({})", verdict.cause, verdict.confidence)).collect();
-    said.dedup();
-    let after = outcome.verdict_after.filter(|_| !outcome.truth.expected.is_empty());
-    let after = after.map(|after| format!(", {} ms after the deed", after.as_millis())).unwrap_or_default();
-    if said.is_empty() { "nothing said".to_owned() } else { said.join(", ") + &after }
+/// Judges once more when all stages are long gone and the observer has ended; gives the outcomes that were right until
+/// then.
+pub fn judge_aftermath<'a>(outcomes: &'a mut [Outcome], observer: &Observer) -> Vec<&'a Outcome> {
+    let right = outcomes.iter_mut().filter(|outcome| outcome.faults.is_empty());
+    right.filter_map(|outcome| outcome.judge_aftermath(observer)).collect()
 }
 
 fn wait_until_complete(observer: &Observer, since: usize, truth: &Truth) -> Result<Option<Duration>> {

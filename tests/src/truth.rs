@@ -24,6 +24,9 @@ pub struct Truth {
     pub expected: Vec<Expected>,
     /// Causes of further verdicts that are right as well; `idle_close` always is.
     pub also_right: Vec<&'static str>,
+    /// How many harmless closes of idle connections must be told at least: a negative control that sees nothing at all
+    /// controls nothing.
+    pub idle_closes: usize,
     /// The status codes that the client got, in order.
     pub statuses: Vec<u16>,
     /// What nginx wrote to its error log.
@@ -39,6 +42,7 @@ impl Truth {
             server,
             expected: Vec::new(),
             also_right: Vec::new(),
+            idle_closes: 0,
             statuses: Vec::new(),
             error_log: Vec::new(),
             proof: Vec::new(),

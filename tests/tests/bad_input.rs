@@ -126,7 +126,7 @@ fn two_copies() -> Result<()> {
     let _machine = MachineLock::take()?;
     let (first, second) = (Observer::observe()?, Observer::observe()?);
     let outcome = trial::hold(&scenario::named("crash_with_reset")?, Family::V4, &first)?;
-    assert!(outcome.faults.is_empty(), "{}", outcome.miss());
+    assert!(outcome.faults.is_empty(), "{}", outcome.told());
     let also = second.verdicts(0);
     assert!(lab::judge::faults(&outcome.truth, &also).is_empty(), "the second copy: {:#?}", second.lines(0));
     Ok(())

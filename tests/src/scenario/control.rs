@@ -55,7 +55,8 @@ fn everyday(stage: &mut Stage) -> Result<Truth> {
         "{} answers of 200, {closes} idle closes by the backend, no reset sent by either kernel",
         statuses.len()
     );
-    Ok(stage.complete(Truth::of(stage.server()).prove(proof), &statuses))
+    let truth = Truth { idle_closes: closes, ..Truth::of(stage.server()).prove(proof) };
+    Ok(stage.complete(truth, &statuses))
 }
 
 /// A few clients at once, a few requests each; they close in good order when done.
