@@ -2,10 +2,13 @@
 
 use anyhow::{Result, ensure};
 
-use super::{btf::Btf, offsets::Offsets};
+use super::{
+    btf::Btf,
+    offsets::{self, Offsets},
+};
 
 /// The tracepoints without which there is nothing to observe, with the fewest arguments that the programs need.
-const TRACEPOINTS: [(&str, usize); 3] = [("tcp_receive_reset", 1), ("tcp_send_reset", 2), ("inet_sock_set_state", 3)];
+pub const TRACEPOINTS: [(&str, usize); 3] = [("tcp_receive_reset", 1), ("tcp_send_reset", 2), ("inet_sock_set_state", 3)];
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,13 +19,18 @@ pub struct Features {
     pub reset_reasons: Vec<(String, u32)>,
 }
 
-/// One optional feature and whether it is there: a line of `ready`, and a series of `reset_observer_kernel_feature`.
+/// One optional feature and whether it is there: an entry of `ready`, a line of `doctor`, and a series of
+/// `reset_observer_kernel_feature`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Feature {
     /// Public name.
     pub name: &'static str,
     /// Whether the kernel has it and it is used.
     pub present: bool,
+    /// What is known only with it, as a phrase: "the kernel's own reason for each reset it sends".
+    pub purpose: &'static str,
+    /// What brings it where it is absent.
+    pub remedy: &'static str,
 }
 
 impl Features {
@@ -31,7 +39,8 @@ impl Features {
     /// # Errors
     /// If a tracepoint or a required field is missing.
     pub fn detect(btf: &Btf) -> Result<Self> {
-        let offsets = Offsets::resolve(btf)?;
+        let (offsets, refused) = Offsets::survey(btf);
+        offsets::require(&refused)?;
         for (name, arguments) in TRACEPOINTS {
             let found = btf.tracepoint_arity(name)?;
             ensure!(
@@ -44,6 +53,14 @@ impl Features {
                 found.unwrap_or_default()
             );
         }
+        Self::optional(btf, offsets)
+    }
+
+    /// What is optional, whether or not what is required is there.
+    ///
+    /// # Errors
+    /// If the type information is damaged.
+    pub fn optional(btf: &Btf, offsets: Offsets) -> Result<Self> {
         let with_reason = btf.tracepoint_arity("tcp_send_reset")? >= Some(3);
         let reasons = if with_reason { btf.enum_values("sk_rst_reason")?.unwrap_or_default() } else { Vec::new() };
         Ok(Self { offsets, reset_reasons: reasons })
@@ -60,11 +77,36 @@ impl Features {
     pub fn list(&self) -> Vec<Feature> {
         let has = |structure: &str| !self.offsets.missing.iter().any(|line| line.starts_with(structure));
         vec![
-            Feature { name: "reset_reason", present: self.has_reset_reason() },
-            Feature { name: "ipv6", present: has("sock.__sk_common.skc_v6") },
-            Feature { name: "cgroup_id", present: has("sock.sk_cgrp_data") && has("cgroup.") && has("kernfs_node.") },
-            Feature { name: "process_exit_code", present: has("task_struct.") },
-            Feature { name: "socket_cookie", present: has("sock.__sk_common.skc_cookie") },
+            Feature {
+                name: "reset_reason",
+                present: self.has_reset_reason(),
+                purpose: "the kernel's own reason for each reset it sends",
+                remedy: "Linux 6.10 or later",
+            },
+            Feature {
+                name: "ipv6",
+                present: has("sock.__sk_common.skc_v6"),
+                purpose: "connections over IPv6",
+                remedy: "a kernel with CONFIG_IPV6, if connections over IPv6 are used",
+            },
+            Feature {
+                name: "cgroup_id",
+                present: has("sock.sk_cgrp_data") && has("cgroup.") && has("kernfs_node."),
+                purpose: "the container that a socket belongs to",
+                remedy: "a kernel with CONFIG_SOCK_CGROUP_DATA",
+            },
+            Feature {
+                name: "process_exit_code",
+                present: has("task_struct."),
+                purpose: "how a backend on this host died: signal or exit code",
+                remedy: "update reset-observer: this kernel has tasks of another layout",
+            },
+            Feature {
+                name: "socket_cookie",
+                present: has("sock.__sk_common.skc_cookie"),
+                purpose: "telling connections apart that use the same addresses one after the other",
+                remedy: "update reset-observer: this kernel has sockets of another layout",
+            },
         ]
     }
 }

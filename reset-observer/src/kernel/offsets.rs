@@ -1,6 +1,6 @@
 //! The offset table that the programs read fields by.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use reset_observer_ebpf::field::{ABSENT, FIELD_COUNT, FIELDS};
 
 use super::btf::Btf;
@@ -15,11 +15,10 @@ pub struct Offsets {
 }
 
 impl Offsets {
-    /// Resolves every field.
-    ///
-    /// # Errors
-    /// If a required field is missing or has another size than the programs read; the message names all such fields.
-    pub fn resolve(btf: &Btf) -> Result<Self> {
+    /// Looks every field up. Returns what was found, and the required fields that are missing or of another size than
+    /// the programs read, as `structure.path: reason`.
+    #[must_use]
+    pub fn survey(btf: &Btf) -> (Self, Vec<String>) {
         let mut offsets = Self { table: [ABSENT; FIELD_COUNT], missing: Vec::new() };
         let mut refused = Vec::new();
         for (slot, (_, place)) in offsets.table.iter_mut().zip(FIELDS) {
@@ -34,15 +33,22 @@ impl Offsets {
             let line = format!("{}.{}: {reason}", place.structure, place.path);
             if place.required { refused.push(line) } else { offsets.missing.push(line) }
         }
-        if !refused.is_empty() {
-            bail!(
-                "this kernel's sockets are not as the programs expect, so nothing was loaded; update reset-observer, or \
-                 report the kernel's version with these lines:\n  {}",
-                refused.join("\n  ")
-            );
-        }
-        Ok(offsets)
+        (offsets, refused)
     }
+}
+
+/// Refuses to go on without a required field.
+///
+/// # Errors
+/// If there is any in `refused`; the message names all of them.
+pub fn require(refused: &[String]) -> Result<()> {
+    ensure!(
+        refused.is_empty(),
+        "this kernel's sockets are not as the programs expect, so nothing was loaded; update reset-observer, or report \
+         the kernel's version with these lines:\n  {}",
+        refused.join("\n  ")
+    );
+    Ok(())
 }
 
 #[cfg(test)]
@@ -55,7 +61,8 @@ mod tests {
             eprintln!("left out: this kernel has no BTF");
             return;
         }
-        let offsets = Offsets::resolve(&Btf::load(crate::kernel::btf_path()).unwrap()).unwrap();
+        let (offsets, refused) = Offsets::survey(&Btf::load(crate::kernel::btf_path()).unwrap());
+        assert_eq!(refused, [""; 0]);
         assert!(offsets.table.iter().filter(|&&offset| offset == ABSENT).count() == offsets.missing.len());
     }
 }
