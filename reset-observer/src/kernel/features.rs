@@ -8,7 +8,8 @@ use super::{
 };
 
 /// The tracepoints without which there is nothing to observe, with the fewest arguments that the programs need.
-pub const TRACEPOINTS: [(&str, usize); 3] = [("tcp_receive_reset", 1), ("tcp_send_reset", 2), ("inet_sock_set_state", 3)];
+pub const TRACEPOINTS: [(&str, usize); 3] =
+    [("tcp_receive_reset", 1), ("tcp_send_reset", 2), ("inet_sock_set_state", 3)];
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
