@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -25,6 +27,9 @@ const DEEDS: &[&str] = &[
     "refused",
 ];
 
+/// The daemon reads the kernel's counters once a second.
+const LAG: Duration = Duration::from_millis(1_500);
+
 #[test]
 fn the_sum_of_resets_sent_equals_the_growth_of_tcp_out_rsts_exactly() {
     if let Err(reason) = programs::require_root() {
@@ -41,12 +46,12 @@ fn compare() -> Result<()> {
     let mut stages =
         plans.map(|(scenario, family)| Stage::set_up(&(scenario.plan)(family))).collect::<Result<Vec<_>>>()?;
     let mut daemon = Daemon::start()?;
-    let before = observe_both(&daemon)?;
+    let before = settled(&daemon)?;
     for (scenario, stage) in scenarios.iter().zip(&mut stages) {
         (scenario.act)(stage).with_context(|| scenario.name)?;
         knock_at_closed_ports(stage)?;
     }
-    let after = observe_both(&daemon)?;
+    let after = settled(&daemon)?;
     let (kernel, metric) = (growth(&before.0, &after.0), after.1 - before.1);
     ensure!(kernel >= 100, "the lab itself: only {kernel} resets were sent");
     ensure!(kernel == metric, "the kernel sent {kernel} resets, the metrics say {metric}");
@@ -63,16 +68,22 @@ fn knock_at_closed_ports(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// `TcpOutRsts` by namespace and the metric's sum, at one moment.
-fn observe_both(daemon: &Daemon) -> Result<(BTreeMap<PathBuf, u64>, u64)> {
-    loop {
-        let first = resets_by_namespace()?;
-        let metric = daemon.sum("reset_observer_resets_total", "direction=\"sent\"")?;
-        // A reset of some other program between the two readings would spoil both.
-        if resets_by_namespace()? == first {
-            return Ok((first, metric));
+/// `TcpOutRsts` by namespace and the metric's sum, when neither has moved for longer than the metric may lag behind.
+fn settled(daemon: &Daemon) -> Result<(BTreeMap<PathBuf, u64>, u64)> {
+    let mut last = read_both(daemon)?;
+    let mut since = Instant::now();
+    while since.elapsed() < LAG {
+        thread::sleep(Duration::from_millis(100));
+        let now = read_both(daemon)?;
+        if now != last {
+            (last, since) = (now, Instant::now());
         }
     }
+    Ok(last)
+}
+
+fn read_both(daemon: &Daemon) -> Result<(BTreeMap<PathBuf, u64>, u64)> {
+    Ok((resets_by_namespace()?, daemon.sum("reset_observer_resets_total", "direction=\"sent\"")?))
 }
 
 /// `TcpOutRsts` of every network namespace on the machine that a process lives in.
