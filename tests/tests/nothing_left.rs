@@ -14,10 +14,10 @@ use lab::child::signal_process;
 use lab::programs;
 use rustix::process::Signal;
 
-/// Starts a scenario of the lab with `scratch` for its files, and waits until its stage stands.
-fn start_lab(scratch: &Path) -> Child {
+/// Starts the lab with `scratch` for its files, and waits until its first stage stands.
+fn start_lab(args: &[&str], scratch: &Path) -> Child {
     let mut lab = Command::new(programs::lab().unwrap());
-    lab.args(["scenario", "middlebox_silence"]).env("TMPDIR", scratch).stdout(Stdio::null()).stderr(Stdio::null());
+    lab.args(args).env("TMPDIR", scratch).stdout(Stdio::null()).stderr(Stdio::null());
     let lab = lab.spawn().unwrap();
     // The backend is asked only when the stage stands: nginx has written its access log by then.
     wait_until("the stage stands", || logs_a_request(scratch));
@@ -66,35 +66,61 @@ fn namespace(pid: &str) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/ns/net")).ok()
 }
 
-fn end_by(signal: Signal) -> ExitStatus {
+/// The processes that inherited `scratch` as their directory for temporary files, the observers of the demo among them.
+fn processes_given(scratch: &Path) -> Vec<String> {
+    let mark = format!("TMPDIR={}", scratch.display());
+    let given = |pid: &String| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+    };
+    processes().filter(given).collect()
+}
+
+fn end_by(signal: Signal, args: &[&str]) -> ExitStatus {
     let scratch = tempfile::tempdir().unwrap();
-    let mut lab = start_lab(scratch.path());
+    let mut lab = start_lab(args, scratch.path());
     let namespaces = namespaces_of(scratch.path());
     assert_eq!(namespaces.len(), 3, "proxy, router and backend");
-    // Three holders, the backend, nginx's master and its worker.
-    assert!(processes_in(&namespaces).len() >= 6, "{:?}", processes_in(&namespaces));
+    // Three holders, nginx's master and its worker, and the backend if it lives.
+    assert!(processes_in(&namespaces).len() >= 5, "{:?}", processes_in(&namespaces));
     signal_process(lab.id(), signal).unwrap();
     let status = lab.wait().unwrap();
     // A namespace lives by its processes alone: with the last of them it is gone.
     wait_until("no process is left", || processes_in(&namespaces).is_empty());
+    wait_until("no program is left", || processes_given(scratch.path()).is_empty());
     wait_until("no file is left", || fs::read_dir(scratch.path()).unwrap().next().is_none());
     status
 }
 
+/// Whether there is root; if not, says that the test was left out.
+fn has_root() -> bool {
+    programs::require_root().inspect_err(|reason| println!("left out: {reason}")).is_ok()
+}
+
 #[test]
 fn after_sigkill_nothing_is_left() {
-    if let Err(reason) = programs::require_root() {
-        println!("left out: {reason}");
-        return;
+    if has_root() {
+        assert_eq!(end_by(Signal::KILL, &["scenario", "middlebox_silence"]).signal(), Some(9));
     }
-    assert_eq!(end_by(Signal::KILL).signal(), Some(9));
 }
 
 #[test]
 fn after_ctrl_c_nothing_is_left() {
-    if let Err(reason) = programs::require_root() {
-        println!("left out: {reason}");
-        return;
+    if has_root() {
+        assert_eq!(end_by(Signal::INT, &["scenario", "middlebox_silence"]).code(), Some(130));
     }
-    assert_eq!(end_by(Signal::INT).code(), Some(130));
+}
+
+#[test]
+fn after_ctrl_c_in_the_demo_nothing_is_left() {
+    if has_root() {
+        assert_eq!(end_by(Signal::INT, &["demo"]).code(), Some(130));
+    }
+}
+
+#[test]
+fn after_sigkill_in_the_demo_nothing_is_left() {
+    if has_root() {
+        assert_eq!(end_by(Signal::KILL, &["demo"]).signal(), Some(9));
+    }
 }
