@@ -43,7 +43,8 @@ impl Pipeline {
         match self.decoder.decode(bytes) {
             Ok(record) => {
                 self.counts.decoded += 1;
-                log::trace!("{record:?}");
+                // JSON, so that a test can read the facts themselves rather than what was concluded of them.
+                log::trace!("record {}", serde_json::to_string(&record).unwrap_or_default());
                 self.correlator.handle(self.attributor.attribute(record));
             }
             Err(error) => {
