@@ -17,8 +17,8 @@ const TCP_LAST_ACK: u8 = 9;
 #[inline(always)]
 pub(crate) fn handle(ctx: &RawTracePointContext) {
     let sk: u64 = ctx.arg(0);
-    let old: i32 = ctx.arg(1);
-    let new: i32 = ctx.arg(2);
+    let old: u32 = ctx.arg(1);
+    let new: u32 = ctx.arg(2);
     match (old as u8, new as u8) {
         (TCP_CLOSE, TCP_SYN_SENT) => opened(sk),
         // An accepted connection may get the address of a socket whose end was not seen.
