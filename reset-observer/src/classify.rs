@@ -36,7 +36,7 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 16] = [
+const RULES: [Rule; 17] = [
     proxy::worker_died,
     proxy::handshake_refused,
     proxy::client_reset,
@@ -51,6 +51,7 @@ const RULES: [Rule; 16] = [
     backend::turned_away,
     race::reset_at_the_learned_timeout,
     middlebox::reset_short_of_the_learned_timeout,
+    middlebox::reset_of_an_idle_connection,
     backend::aborted,
     idle::response_ended_with_the_connection,
 ];

@@ -45,8 +45,8 @@ pub(super) fn local_peer_aborted(facts: &Facts<'_>) -> Option<Decision> {
     if !facts.peer_sent() || !facts.reset_received() || facts.idle_matches() {
         return None;
     }
-    if facts.nothing_received() && facts.cut_when_opened() {
-        return turned_away(facts);
+    if let Some(decision) = turned_away(facts) {
+        return Some(decision);
     }
     if facts.acked_without_response() || cut_in_response(facts) {
         return facts.decide(Cause::BackendAbort, Confidence::High);
@@ -55,9 +55,10 @@ pub(super) fn local_peer_aborted(facts: &Facts<'_>) -> Option<Decision> {
 }
 
 /// A new connection was cut at once, before a byte came back: accept queue overflow, or a limit that the application
-/// enforces by closing what it accepted.
+/// enforces by closing what it accepted. Whoever read the request first turned away a request, not a connection.
 pub(super) fn turned_away(facts: &Facts<'_>) -> Option<Decision> {
-    if !facts.nothing_received() || !facts.cut_when_opened() || facts.server_vanished() {
+    let unread = facts.peer_read_nothing().unwrap_or_else(|| facts.flight_never_acked() || facts.nothing_sent());
+    if !facts.nothing_received() || !facts.cut_when_opened() || facts.server_vanished() || !unread {
         return None;
     }
     let mut decision = facts.decide(Cause::ConnectionLimit, Confidence::Medium)?;
@@ -65,7 +66,7 @@ pub(super) fn turned_away(facts: &Facts<'_>) -> Option<Decision> {
     Some(decision)
 }
 
-/// The same with a FIN: the application accepted and closed. Acknowledged data makes it an abort instead.
+/// The same with a FIN: the application accepted and closed before the request came.
 pub(super) fn turned_away_with_fin(facts: &Facts<'_>) -> Option<Decision> {
     if !facts.fin_seen() || !facts.flight_never_acked() || facts.reused() {
         return None;

@@ -156,6 +156,13 @@ impl<'a> Facts<'a> {
         self.case.peer.as_ref().is_some_and(|peer| peer.sent().is_some())
     }
 
+    /// Whether the backend on this host had read nothing of what had arrived when it sent its reset; `None` if it is not
+    /// on this host, or sent none.
+    pub(super) fn peer_read_nothing(&self) -> Option<bool> {
+        let snapshot = self.case.peer.as_ref()?.sent()?.snapshot?;
+        Some(u64::from(snapshot.unread) >= snapshot.bytes_received)
+    }
+
     /// The server as a whole went away around that time.
     pub(super) fn server_vanished(&self) -> bool {
         self.case.server.refused

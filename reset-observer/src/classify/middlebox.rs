@@ -1,7 +1,12 @@
 //! Something between nginx and the backend answered, or swallowed, what was meant for the backend.
 
+use std::time::Duration;
+
 use super::{Decision, facts::Facts};
 use crate::verdict::{Cause, Confidence};
+
+/// No middlebox forgets a connection sooner than this, and few connections in use pause that long.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// A reset without a FIN, of a request that the backend's kernel never acknowledged, sooner than the fastest round trip
 /// to the backend: whoever answered is nearer.
@@ -22,6 +27,17 @@ pub(super) fn reset_short_of_the_learned_timeout(facts: &Facts<'_>) -> Option<De
         return None;
     }
     facts.decide(Cause::MiddleboxIdleDrop, Confidence::Medium)
+}
+
+/// The same reset, and nothing is known of the backend's timeout. A backend that closes its idle connections shows a
+/// FIN, unless that was lost or the request came in the instant before; one that aborts a request has no reason to wait
+/// for an idle connection. A guess, and said to be one.
+pub(super) fn reset_of_an_idle_connection(facts: &Facts<'_>) -> Option<Decision> {
+    let idle = facts.idle_before_request().is_some_and(|gap| gap >= IDLE);
+    let known = facts.idle_timeout().is_some();
+    (lost_without_trace(facts) && idle && !known)
+        .then(|| facts.decide(Cause::MiddleboxIdleDrop, Confidence::Low))
+        .flatten()
 }
 
 fn lost_without_trace(facts: &Facts<'_>) -> bool {

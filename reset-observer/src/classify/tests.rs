@@ -112,8 +112,8 @@ fn an_answer_sooner_than_the_backend_ever_gave_is_a_middleboxs() {
     let same_host = Snapshot { rtt_min: Some(Duration::from_micros(40)), ..sooner };
     let within = Snapshot { clock: sent.after(Duration::from_micros(20)), ..same_host };
     assert_eq!(
-        says([reset(1993, TcpState::Established, within)]),
-        (Cause::Unknown, Confidence::Low),
+        says([reset(1993, TcpState::Established, within)]).1,
+        Confidence::Low,
         "within one host the round trip tells nothing"
     );
 }
@@ -134,7 +134,8 @@ fn what_was_learned_of_the_idle_timeout_parts_race_and_middlebox() {
     assert!(race.evidence.contains(&Evidence::IdleMatchesLearnedTimeout));
     let drop = taught(60 * SECOND, lost(5 * SECOND));
     assert_eq!((drop.cause, drop.confidence), (Cause::MiddleboxIdleDrop, Confidence::Medium));
-    assert_eq!(says([lost(5 * SECOND)]).0, Cause::Unknown, "nothing learned, nothing decided");
+    assert_eq!(says([lost(5 * SECOND)]), (Cause::MiddleboxIdleDrop, Confidence::Low), "nothing learned: a guess");
+    assert_eq!(says([lost(SECOND / 2)]).0, Cause::Unknown, "hardly idle: not even that");
 }
 
 #[test]
@@ -151,6 +152,16 @@ fn a_new_connection_cut_at_once_met_a_limit() {
     let expected = (Cause::ConnectionLimit, Confidence::Medium);
     assert_eq!(cut(reset(1022, TcpState::Established, fresh)), expected);
     assert_eq!(cut(fin(1022, fresh)), expected);
+}
+
+#[test]
+fn a_first_request_that_was_read_and_not_answered_was_aborted_not_turned_away() {
+    let read = Snapshot { bytes_received: 0, bytes_sent: 73, bytes_acked: 73, ..acknowledged(at(1001)) };
+    assert_eq!(says([reset(1002, TcpState::Established, read)]).0, Cause::BackendAbort);
+    assert_eq!(says([fin(1002, read)]).0, Cause::BackendAbort);
+    let mut unread = peer_reset(1002);
+    unread.record.snapshot = Some(Snapshot { bytes_received: 73, unread: 73, ..read });
+    assert_eq!(says([unread, reset(1002, TcpState::Established, read)]).0, Cause::ConnectionLimit);
 }
 
 #[test]

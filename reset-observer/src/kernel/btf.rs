@@ -21,6 +21,11 @@ const TYPE_LEN: usize = 12;
 const MEMBER_LEN: usize = 12;
 /// How deep modifiers, arrays and unnamed members may nest. The kernel's own types stay below ten.
 const MAX_DEPTH: u32 = 32;
+/// Bytes of the longest name, as in the kernel ([source]). An enum of a damaged blob could otherwise name one long
+/// string 65,535 times.
+///
+/// [source]: https://github.com/torvalds/linux/blob/v6.12/include/linux/kallsyms.h#L18
+const MAX_NAME_LEN: usize = 512;
 
 /// Kinds of types that the reader looks into or must step over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +80,8 @@ struct Type {
     body: usize,
 }
 
-/// A parsed blob.
-#[derive(Debug)]
+/// A parsed blob. The default one knows no types.
+#[derive(Debug, Default)]
 pub struct Btf {
     data: Vec<u8>,
     /// Where each type starts; type ids count from 1.
@@ -153,18 +158,26 @@ impl Btf {
         })
     }
 
-    fn name(&self, offset: u32) -> &[u8] {
-        let strings = &self.data[self.strings.clone()];
-        let from = strings.get(offset as usize..).unwrap_or_default();
-        let end = from.iter().position(|&byte| byte == 0).unwrap_or(from.len());
-        &from[..end]
+    /// Bytes of the string section from this offset on.
+    fn string(&self, offset: u32) -> &[u8] {
+        self.data[self.strings.clone()].get(offset as usize..).unwrap_or_default()
+    }
+
+    fn name(&self, offset: u32) -> Result<String> {
+        let from = self.string(offset);
+        let len = from.iter().take(MAX_NAME_LEN).position(|&byte| byte == 0).context("a name does not end")?;
+        Ok(String::from_utf8_lossy(&from[..len]).into_owned())
+    }
+
+    /// Whether the string at this offset is `name`. Looks no further than that takes.
+    fn is_named(&self, offset: u32, name: &str) -> bool {
+        self.string(offset).strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
     }
 
     /// The first type of one of these kinds with this name.
     fn find(&self, kinds: &[Kind], name: &str) -> Option<u32> {
-        (1..=u32::try_from(self.types.len()).ok()?).find(|&id| {
-            self.get(id).is_ok_and(|found| kinds.contains(&found.kind) && self.name(found.name) == name.as_bytes())
-        })
+        (1..=u32::try_from(self.types.len()).ok()?)
+            .find(|&id| self.get(id).is_ok_and(|found| kinds.contains(&found.kind) && self.is_named(found.name, name)))
     }
 
     /// Looks through const, volatile, restrict, typedefs and type tags.
@@ -210,8 +223,7 @@ impl Btf {
         let found = self.get(id)?;
         let values = (0..found.vlen).map(|index| {
             let at = found.body + index * 8;
-            let name = self.name(u32_at(&self.data, at)?);
-            Ok((String::from_utf8_lossy(name).into_owned(), u32_at(&self.data, at + 4)?))
+            Ok((self.name(u32_at(&self.data, at)?)?, u32_at(&self.data, at + 4)?))
         });
         values.collect::<Result<_>>().map(Some)
     }

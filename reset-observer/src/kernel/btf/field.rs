@@ -67,12 +67,12 @@ impl Btf {
             *visits = visits.checked_sub(1).context("too many members")?;
             let at = of.body + index * MEMBER_LEN;
             let (member_name, id, offset) =
-                (self.name(u32_at(&self.data, at)?), u32_at(&self.data, at + 4)?, u32_at(&self.data, at + 8)?);
+                (u32_at(&self.data, at)?, u32_at(&self.data, at + 4)?, u32_at(&self.data, at + 8)?);
             let (bit, width) = if of.bitfields { (offset & 0x00ff_ffff, offset >> 24) } else { (offset, 0) };
-            if member_name == name.as_bytes() {
+            if self.is_named(member_name, name) {
                 return Ok(Some(Member { id, bit, bitfield: width != 0 }));
             }
-            if member_name.is_empty()
+            if self.is_named(member_name, "")
                 && let Some(inner) = self.member(&self.resolve(id)?, name, depth - 1, visits)?
             {
                 let bit = add_bits(bit, inner.bit)?;
