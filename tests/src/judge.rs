@@ -7,11 +7,18 @@ use crate::truth::{Expected, Truth};
 pub fn faults(truth: &Truth, verdicts: &[Verdict]) -> Vec<String> {
     let about: Vec<&Verdict> = verdicts.iter().filter(|verdict| concerns(truth, verdict)).collect();
     let missing = truth.expected.iter().filter_map(|expected| fault_of(expected, &about));
-    let surplus = about.iter().filter(|verdict| !is_right(truth, verdict)).map(|verdict| describe_surplus(verdict));
+    let surplus = about.iter().filter(|verdict| !is_right(truth, verdict)).map(|said| describe_surplus(said));
     let closes = idle_closes(truth, verdicts);
     let blind = (closes < truth.idle_closes)
         .then(|| format!("idle_close was said {closes} times of at least {}", truth.idle_closes));
     missing.chain(surplus).chain(blind).collect()
+}
+
+/// What the observer said with high confidence that is wrong: that must not happen even where the evidence does not
+/// decide.
+pub fn false_certainties(truth: &Truth, verdicts: &[Verdict]) -> Vec<String> {
+    let certain = verdicts.iter().filter(|verdict| concerns(truth, verdict) && verdict.confidence == "high");
+    certain.filter(|verdict| !is_right(truth, verdict)).map(describe_surplus).collect()
 }
 
 /// Whether the verdicts so far hold every one that must be given.
@@ -120,6 +127,14 @@ mod tests {
     #[test]
     fn a_wrong_cause_on_another_connection_is_a_fault() {
         assert_eq!(faults(&truth(), &[verdict("keepalive_race", 4000), verdict("unknown", 4001)]).len(), 1);
+    }
+
+    #[test]
+    fn a_wrong_cause_is_a_false_certainty_only_at_high_confidence() {
+        let mut wrong = verdict("backend_crash", 4000);
+        assert_eq!(false_certainties(&truth(), std::slice::from_ref(&wrong)).len(), 1);
+        wrong.confidence = "medium".to_owned();
+        assert!(false_certainties(&truth(), &[wrong, verdict("keepalive_race", 4000)]).is_empty());
     }
 
     #[test]

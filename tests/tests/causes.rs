@@ -39,11 +39,6 @@ fn an_exit_code_other_than_zero_is_a_backend_crash() {
 }
 
 #[test]
-fn a_crash_in_the_middle_of_a_response_is_a_backend_crash() {
-    assert_named("crash_mid_response", V4);
-}
-
-#[test]
 fn a_request_that_crosses_the_fin_is_a_keepalive_race() {
     assert_named("race_crossing", V4);
 }
@@ -84,16 +79,6 @@ fn a_reset_by_a_router_that_forgot_is_a_middlebox_idle_drop_on_ipv6_too() {
 }
 
 #[test]
-fn a_routers_reset_that_takes_as_long_as_the_backends_would_is_a_middlebox_idle_drop() {
-    assert_named("middlebox_reset_no_delay", V4);
-}
-
-#[test]
-fn a_router_that_forgot_and_stays_silent_is_a_middlebox_idle_drop() {
-    assert_named("middlebox_silence", V4);
-}
-
-#[test]
 fn a_server_where_nothing_listens_is_a_refused_connection() {
     assert_named("refused", V4);
 }
@@ -101,21 +86,6 @@ fn a_server_where_nothing_listens_is_a_refused_connection() {
 #[test]
 fn a_server_where_nothing_listens_is_a_refused_connection_on_ipv6_too() {
     assert_named("refused", V6);
-}
-
-#[test]
-fn a_reset_by_a_backend_that_lives_is_a_backend_abort() {
-    assert_named("abort_linger0", V4);
-}
-
-#[test]
-fn a_close_with_an_unread_body_by_a_backend_that_lives_is_a_backend_abort() {
-    assert_named("abort_unread", V4);
-}
-
-#[test]
-fn a_close_without_an_answer_by_a_backend_that_lives_is_a_backend_abort() {
-    assert_named("abort_close", V4);
 }
 
 #[test]
