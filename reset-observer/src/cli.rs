@@ -26,6 +26,8 @@ Examples:
       five minutes as JSON lines, for a ticket
   reset-observer observe --count 1
       wait for the next failure, then end
+  reset-observer doctor
+      can this host be observed, and what is missing if not
   reset-observer daemon --web.listen-address 0.0.0.0:9924
       metrics for Prometheus at http://HOST:9924/metrics
 
@@ -56,6 +58,12 @@ pub enum Command {
     ///
     /// Serves /metrics, /-/healthy and /-/ready.
     Daemon(DaemonArgs),
+    /// Say whether this host can be observed, and what to do where it cannot
+    ///
+    /// Looks at everything that is needed and at everything that is used where it is there: the kernel, the rights of
+    /// this process, nginx. Loads and attaches the programs for an instant to see that it works. Exit status: 0 if
+    /// everything required is there, else 2.
+    Doctor(DoctorArgs),
 }
 
 /// What to watch, in all commands that load the programs.
@@ -111,7 +119,15 @@ pub struct DaemonArgs {
     pub listen_address: SocketAddr,
 }
 
-/// How to show verdicts.
+/// Flags of `doctor`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DoctorArgs {
+    /// How to show what was found
+    #[arg(long, value_enum, default_value_t = OutputFormat::Table)]
+    pub output: OutputFormat,
+}
+
+/// How to show results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
     /// Lines for people
@@ -161,7 +177,7 @@ impl Cli {
         T: Into<OsString> + Clone,
     {
         let mut cli = Self::try_parse_from(args)?;
-        let watch = cli.command.watch_mut();
+        let Some(watch) = cli.command.watch_mut() else { return Ok(cli) };
         watch.ports.sort_unstable();
         watch.ports.dedup();
         if watch.ports.len() > MAX_PORTS {
@@ -176,10 +192,11 @@ impl Cli {
 }
 
 impl Command {
-    fn watch_mut(&mut self) -> &mut WatchArgs {
+    fn watch_mut(&mut self) -> Option<&mut WatchArgs> {
         match self {
-            Self::Observe(args) => &mut args.watch,
-            Self::Daemon(args) => &mut args.watch,
+            Self::Observe(args) => Some(&mut args.watch),
+            Self::Daemon(args) => Some(&mut args.watch),
+            Self::Doctor(_) => None,
         }
     }
 }

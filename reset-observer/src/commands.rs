@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 
 mod daemon;
+mod doctor;
 mod losses;
 mod observe;
 mod session;
@@ -50,6 +51,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         match &cli.command {
             Command::Observe(args) => observe::run(args).await,
             Command::Daemon(args) => daemon::run(args).await,
+            Command::Doctor(args) => doctor::run(args),
         }
     })
 }

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{record::KernelTime, sink::summary::Summary, verdict::Verdict};
 
+pub mod checks;
 pub mod clock;
 #[cfg(test)]
 mod example;

@@ -10,14 +10,14 @@ fn parse(line: &str) -> Result<Cli, String> {
 fn observe(line: &str) -> ObserveArgs {
     match parse(&format!("reset-observer observe {line}")).unwrap().command {
         Command::Observe(args) => args,
-        Command::Daemon(_) => panic!("not observe"),
+        Command::Daemon(_) | Command::Doctor(_) => panic!("not observe"),
     }
 }
 
 fn daemon(line: &str) -> DaemonArgs {
     match parse(&format!("reset-observer daemon {line}")).unwrap().command {
         Command::Daemon(args) => args,
-        Command::Observe(_) => panic!("not daemon"),
+        Command::Observe(_) | Command::Doctor(_) => panic!("not daemon"),
     }
 }
 
@@ -86,6 +86,16 @@ fn the_daemon_listens_on_loopback_unless_told() {
     assert_eq!(daemon("--web.listen-address :9000").listen_address, "[::]:9000".parse().unwrap());
     assert_eq!(daemon("--web.listen-address [::1]:9000").listen_address, "[::1]:9000".parse().unwrap());
     assert!(refusal("daemon --web.listen-address nonsense").contains("127.0.0.1:9924"));
+}
+
+#[test]
+fn doctor_prints_a_table_unless_told() {
+    for (line, expected) in [("doctor", OutputFormat::Table), ("doctor --output json", OutputFormat::Json)] {
+        let Command::Doctor(args) = parse(&format!("reset-observer {line}")).unwrap().command else {
+            panic!("not doctor")
+        };
+        assert_eq!(args.output, expected);
+    }
 }
 
 #[test]

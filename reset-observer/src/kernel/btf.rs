@@ -21,10 +21,10 @@ const TYPE_LEN: usize = 12;
 const MEMBER_LEN: usize = 12;
 /// How deep modifiers, arrays and unnamed members may nest. The kernel's own types stay below ten.
 const MAX_DEPTH: u32 = 32;
-/// Bytes of the longest name, as in the kernel ([source]). An enum of a damaged blob could otherwise name one long
-/// string 65,535 times.
+/// Bytes that a name and its end may take, as in the kernel (`KSYM_NAME_LEN` in [kernel/bpf/btf.c]). An enum of a damaged
+/// blob could otherwise name one string of megabytes 65,535 times.
 ///
-/// [source]: https://github.com/torvalds/linux/blob/v6.12/include/linux/kallsyms.h#L18
+/// [kernel/bpf/btf.c]: https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/btf.c
 const MAX_NAME_LEN: usize = 512;
 
 /// Kinds of types that the reader looks into or must step over.
@@ -126,6 +126,18 @@ impl Btf {
         Ok(btf)
     }
 
+    /// How many types there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    /// Whether there are no types.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.types.is_empty()
+    }
+
     fn index(&mut self, section: std::ops::Range<usize>) -> Result<()> {
         let mut at = section.start;
         while at < section.end {
@@ -165,7 +177,7 @@ impl Btf {
 
     fn name(&self, offset: u32) -> Result<String> {
         let from = self.string(offset);
-        let len = from.iter().take(MAX_NAME_LEN).position(|&byte| byte == 0).context("a name does not end")?;
+        let len = from.iter().take(MAX_NAME_LEN).position(|&byte| byte == 0).context("a name is too long")?;
         Ok(String::from_utf8_lossy(&from[..len]).into_owned())
     }
 

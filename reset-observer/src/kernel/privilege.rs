@@ -1,7 +1,40 @@
 //! The rights that loading needs, checked before the kernel says no more than EPERM.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use rustix::thread::{CapabilitySet, capabilities};
+
+/// A capability without which the observer runs and knows less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptionalCapability {
+    /// Its name, as setcap(8) prints it.
+    pub name: &'static str,
+    /// The capability itself.
+    pub set: CapabilitySet,
+    /// What it is for, as a phrase.
+    pub purpose: &'static str,
+}
+
+/// The capabilities beyond those of [`check`]. Both are for the `/proc` entries of processes of other users.
+pub const OPTIONAL: [OptionalCapability; 2] = [
+    OptionalCapability {
+        name: "CAP_SYS_PTRACE",
+        set: CapabilitySet::SYS_PTRACE,
+        purpose: "which network namespace each nginx process is in, and its files",
+    },
+    OptionalCapability {
+        name: "CAP_DAC_READ_SEARCH",
+        set: CapabilitySet::DAC_READ_SEARCH,
+        purpose: "which sockets nginx holds: its listening addresses, and connections older than the observer",
+    },
+];
+
+/// The capabilities that count for this process now.
+///
+/// # Errors
+/// If the kernel does not tell.
+pub fn effective() -> Result<CapabilitySet> {
+    Ok(capabilities(None).context("cannot read this process's capabilities")?.effective)
+}
 
 /// Checks that this process may load and attach the programs: CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN, which holds
 /// both ([source]).
@@ -11,28 +44,36 @@ use rustix::thread::{CapabilitySet, capabilities};
 ///
 /// [source]: https://github.com/torvalds/linux/blob/v6.12/include/linux/capability.h#L195-L205
 pub fn check() -> Result<()> {
-    let effective = match capabilities(None) {
-        Ok(sets) => sets.effective,
-        Err(error) => bail!("cannot read this process's capabilities: {error}"),
-    };
-    let missing = missing(effective);
+    let missing = missing(effective()?);
     if missing.is_empty() {
         return Ok(());
     }
-    let program = std::env::current_exe().map_or_else(|_| "reset-observer".into(), |path| path.display().to_string());
+    let verb = if missing.len() == 1 { "is" } else { "are" };
     bail!(
-        "{} missing: reading the kernel needs CAP_BPF and CAP_PERFMON. Run it as root (`sudo {program} ...`), or grant \
-         them to the file once (`sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep {program}`), or in \
-         a container add the capabilities BPF and PERFMON",
+        "{} {verb} missing: reading the kernel needs CAP_BPF and CAP_PERFMON. {}",
         missing.join(" and "),
+        how_to_grant()
     )
 }
 
-fn missing(effective: CapabilitySet) -> Vec<&'static str> {
+/// Sentences that say how to grant this program every capability it has a use for.
+#[must_use]
+pub fn how_to_grant() -> String {
+    let program = std::env::current_exe().map_or_else(|_| "reset-observer".into(), |path| path.display().to_string());
+    format!(
+        "Run it as root (`sudo {program} ...`), or grant them to the file once (`sudo setcap \
+         cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep {program}`), or in a container add the capabilities \
+         BPF and PERFMON"
+    )
+}
+
+/// The required capabilities that are not in `effective`.
+#[must_use]
+pub fn missing(effective: CapabilitySet) -> Vec<&'static str> {
     if effective.contains(CapabilitySet::SYS_ADMIN) {
         return Vec::new();
     }
-    [("CAP_BPF is", CapabilitySet::BPF), ("CAP_PERFMON is", CapabilitySet::PERFMON)]
+    [("CAP_BPF", CapabilitySet::BPF), ("CAP_PERFMON", CapabilitySet::PERFMON)]
         .into_iter()
         .filter(|(_, capability)| !effective.contains(*capability))
         .map(|(name, _)| name)
@@ -45,8 +86,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_and_sys_admin_stands_for_both() {
-        assert_eq!(missing(CapabilitySet::empty()), ["CAP_BPF is", "CAP_PERFMON is"]);
-        assert_eq!(missing(CapabilitySet::BPF), ["CAP_PERFMON is"]);
+        assert_eq!(missing(CapabilitySet::empty()), ["CAP_BPF", "CAP_PERFMON"]);
+        assert_eq!(missing(CapabilitySet::BPF), ["CAP_PERFMON"]);
         assert!(missing(CapabilitySet::SYS_ADMIN).is_empty());
         assert!(missing(CapabilitySet::BPF | CapabilitySet::PERFMON).is_empty());
     }

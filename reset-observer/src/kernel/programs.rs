@@ -14,6 +14,12 @@ use super::features::Features;
 /// Built by `build.rs`; empty if that was told to skip it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/reset-observer-programs"));
 
+/// Size of the built-in object in bytes; 0 if user space was built without it.
+#[must_use]
+pub fn object_len() -> usize {
+    OBJECT.len()
+}
+
 /// The programs, each named after its tracepoint. State changes come first, so that a connection that opens while we
 /// attach is not known by its reset alone.
 pub const PROGRAMS: [&str; 3] = ["inet_sock_set_state", "tcp_receive_reset", "tcp_send_reset"];

@@ -152,6 +152,18 @@ impl NginxSockets {
         self.listening.len()
     }
 
+    /// The addresses that nginx listens on, each once, in order.
+    #[must_use]
+    pub fn addresses(&self) -> BTreeSet<SocketAddr> {
+        self.listening.iter().map(|socket| socket.address).collect()
+    }
+
+    /// What could not be read at the last scan.
+    #[must_use]
+    pub fn denied(&self) -> &BTreeSet<Denied> {
+        &self.denied
+    }
+
     /// The process id of the worker that had this upstream connection open at a scan.
     #[must_use]
     pub fn opened_by(&self, netns: Option<u32>, local: SocketAddr, remote: SocketAddr) -> Option<u32> {

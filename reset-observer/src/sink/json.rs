@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     record::KernelTime,
-    sink::{Lost, Output, OutputError, Ready, clock::WallClock, summary::Summary},
+    sink::{Lost, Output, OutputError, Ready, checks::Check, clock::WallClock, summary::Summary},
     verdict::Verdict,
 };
 
@@ -35,6 +35,14 @@ impl<W: Write> JsonLines<W> {
     /// Writes to `out`, with times by `clock`.
     pub fn new(out: W, clock: WallClock) -> Self {
         Self { out, clock, line: Vec::new() }
+    }
+
+    /// Writes what `doctor` found of one thing.
+    ///
+    /// # Errors
+    /// See [`OutputError`].
+    pub fn check(&mut self, check: &Check, at: KernelTime) -> Result<(), OutputError> {
+        self.write("doctor", at, check)
     }
 
     fn write<T: Serialize>(&mut self, kind: &'static str, at: KernelTime, body: &T) -> Result<(), OutputError> {

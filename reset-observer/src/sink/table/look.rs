@@ -5,7 +5,11 @@ use std::io::{self, IsTerminal};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
-use crate::verdict::{Impact, Verdict};
+use super::wrap;
+use crate::{
+    sink::checks::{Check, State},
+    verdict::{Impact, Verdict},
+};
 
 /// How to lay out lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +35,7 @@ impl Look {
         Self { width, colour: AutoStream::choice(&stdout) != ColorChoice::Never }
     }
 
-    pub(super) fn dim(self, text: &str) -> String {
+    pub(in crate::sink) fn dim(self, text: &str) -> String {
         self.paint(Style::new().dimmed(), text)
     }
 
@@ -43,6 +47,22 @@ impl Look {
             Impact::None => AnsiColor::Green,
         };
         self.paint(colour.on_default().bold(), text)
+    }
+
+    /// Green where it is there, red where its absence keeps the observer from starting, yellow otherwise.
+    pub(in crate::sink) fn state(self, check: &Check, text: &str) -> String {
+        let colour = match check.state {
+            State::Ok => AnsiColor::Green,
+            State::Missing | State::Unknown if check.is_in_the_way() => AnsiColor::Red,
+            State::Missing | State::Unknown => AnsiColor::Yellow,
+        };
+        self.paint(colour.on_default().bold(), text)
+    }
+
+    /// `text` behind `before`, which takes `indent` columns; further lines are indented as far.
+    pub(in crate::sink) fn hang(self, before: &str, text: &str, indent: usize) -> String {
+        let lines = wrap::wrap(text, self.width, indent).join(&format!("\n{:indent$}", ""));
+        format!("{}\n", format!("{before}{lines}").trim_end())
     }
 
     fn paint(self, style: Style, text: &str) -> String {
