@@ -27,4 +27,5 @@ pub mod stage;
 pub mod topology;
 pub mod trial;
 pub mod truth;
+pub mod vm;
 pub mod wire;

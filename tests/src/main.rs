@@ -62,6 +62,18 @@ enum LabCommand {
         #[arg(long)]
         remove: Option<PathBuf>,
     },
+    /// Be the first process of a virtual machine: run the kernel checks and switch it off
+    #[command(hide = true)]
+    Init {
+        /// Which checks; all if none is named
+        only: Vec<String>,
+    },
+    /// Compare the observer's records with what must hold on this kernel
+    #[command(hide = true)]
+    KernelChecks {
+        /// Which; all if none is named
+        only: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -85,6 +97,8 @@ fn run(command: LabCommand) -> Result<ExitCode> {
         LabCommand::Wire { delay_us } => lab::wire::hold_packets(Duration::from_micros(delay_us))?,
         LabCommand::Enter(args) => lab::enter::enter(&args)?,
         LabCommand::Hold { remove } => lab::enter::hold(remove)?,
+        LabCommand::Init { only } => lab::vm::init::run(&only)?,
+        LabCommand::KernelChecks { only } => lab::vm::checks::run(&only)?,
     }
     Ok(ExitCode::SUCCESS)
 }

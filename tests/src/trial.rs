@@ -120,7 +120,8 @@ fn assert_trial(name: &str, family: Family, judge: impl Fn(&Outcome) -> Vec<Stri
     }
 }
 
-fn try_alone(name: &str, family: Family) -> Result<Outcome> {
+/// Acts a scenario under an observer of its own, and judges it once more when both are gone.
+pub(crate) fn try_alone(name: &str, family: Family) -> Result<Outcome> {
     let _machine = MachineLock::take()?;
     let scenario = scenario::named(name)?;
     let mut observer = Observer::observe()?;

@@ -9,6 +9,7 @@ mod pins;
 mod program;
 mod task;
 mod toolchain;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Boot stock kernels in an emulator and compare what the observer records there with what must hold
+    Vm(vm::VmArgs),
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
 }
@@ -74,6 +77,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo { arguments } => task::demo::demo(&pins, &arguments),
         Task::Test { unit } => task::test::test(&pins, unit),
         Task::Run { arguments } => task::run::run(&pins, &arguments),
+        Task::Vm(args) => vm::run(&pins, &args),
         Task::Check => task::check::check(&pins),
     }
 }

@@ -1,0 +1,82 @@
+//! What the checks work with: the observer's records, backends that misbehave, and connections to them.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::features::Kernel;
+use super::record::{Record, Records};
+use crate::child::{Child, Launch};
+use crate::programs;
+
+/// How long a backend may take to come up, and a connection to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The loopback's two addresses.
+pub const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+/// The machine under test.
+#[derive(Debug)]
+pub struct Bench {
+    /// What the kernel tells.
+    pub kernel: Kernel,
+    /// What the observer records.
+    pub records: Records,
+}
+
+static NEXT_PORT: AtomicU16 = AtomicU16::new(3100);
+
+/// An address that no check has used yet, so that its records cannot be another's.
+pub fn fresh_address(ip: IpAddr) -> SocketAddr {
+    SocketAddr::new(ip, NEXT_PORT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A fault backend of its own process, and a connection to it.
+#[derive(Debug)]
+pub struct Pair {
+    /// The backend's process id.
+    pub backend: u32,
+    /// Where it listens.
+    pub server: SocketAddr,
+    /// Our end.
+    pub client: SocketAddr,
+    stream: TcpStream,
+    process: Child,
+}
+
+impl Pair {
+    /// Starts a backend and connects to it.
+    pub fn connect(ip: IpAddr) -> Result<Self> {
+        let server = fresh_address(ip);
+        let launch = Launch::new("the fault backend", programs::lab()?);
+        let process = launch.args(["backend", "--listen", &server.to_string()]).start()?;
+        let up = process.stdout.wait_for(0, PATIENCE, |line| line.contains("\"ready\"").then_some(()));
+        up.context("the lab itself: the backend did not come up")?;
+        let stream = TcpStream::connect(server).context("the lab itself: cannot connect to the backend")?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { backend: process.pid(), server, client: stream.local_addr()?, stream, process })
+    }
+
+    /// Asks for `path` and waits until the connection is over, whichever way.
+    pub fn ask_to_end(&mut self, path: &str, body: &str) -> Result<()> {
+        let length = body.len();
+        write!(self.stream, "POST {path} HTTP/1.1\r\nHost: lab\r\nContent-Length: {length}\r\n\r\n{body}")?;
+        let ended = self.stream.read_to_end(&mut Vec::new());
+        let late = ended.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        ensure!(!late, "the lab itself: the backend kept the connection open: {:?}", self.process.stdout.all());
+        Ok(())
+    }
+
+    /// Whether a record is of our end.
+    pub fn is_ours(&self, record: &Record) -> bool {
+        record.local() == Some(self.client) && record.remote() == Some(self.server)
+    }
+
+    /// Whether a record is of the backend's end.
+    pub fn is_theirs(&self, record: &Record) -> bool {
+        record.local() == Some(self.server) && record.remote() == Some(self.client)
+    }
+}

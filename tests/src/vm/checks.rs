@@ -1,0 +1,104 @@
+//! The checks of the kernel matrix, and how they are run and reported.
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use super::bench::Bench;
+use super::features::Kernel;
+use super::record::Records;
+use super::report::{self, Finding};
+use crate::scenario;
+use crate::topology::Family;
+use crate::trial;
+
+mod counts;
+mod received;
+mod sent;
+mod silent;
+
+/// One thing that happens, and what must hold of it.
+#[derive(Debug)]
+pub struct Check {
+    /// Its name on the command line and in the documentation.
+    pub name: &'static str,
+    /// What it shows, as a sentence.
+    pub claim: &'static str,
+    act: fn(&Bench) -> Result<Finding>,
+}
+
+/// The scenarios that run on every kernel as they do on this machine, with what a verdict rests on.
+const SCENARIOS: [(&str, Family); 11] = [
+    ("crash_with_reset", Family::V4),
+    ("crash_then_refused", Family::V4),
+    ("crash_exit_code", Family::V6),
+    ("race_crossing", Family::V4),
+    ("race_held", Family::V6),
+    ("middlebox_reset", Family::V4),
+    ("refused", Family::V4),
+    ("abort_linger0", Family::V4),
+    ("abort_size_limit", Family::V4),
+    ("restart_sigterm", Family::V4),
+    ("control", Family::V4),
+];
+
+/// Every check of facts, row by row.
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    [received::CHECKS, sent::CHECKS, silent::CHECKS, counts::CHECKS].into_iter().flatten()
+}
+
+/// Runs the checks of these names, all if none is given, and reports each.
+pub fn run(only: &[String]) -> Result<()> {
+    let chosen = |name: &str| only.is_empty() || only.iter().any(|wanted| wanted == name);
+    report::kernel(fs::read_to_string("/proc/sys/kernel/osrelease").context("no kernel release")?.trim())?;
+    run_facts(chosen)?;
+    run_scenarios(chosen)?;
+    report::end()
+}
+
+fn run_facts(chosen: impl Fn(&str) -> bool) -> Result<()> {
+    let start = Instant::now();
+    let mut bench = None;
+    let outcome = set_up().map(|ready_bench| bench = Some(ready_bench)).map(|()| Finding::Recorded);
+    report::check(
+        "programs",
+        "the programs load, and use every feature that this kernel has",
+        &outcome,
+        start.elapsed(),
+    )?;
+    let Some(bench) = bench else { return Ok(()) };
+    for check in all().filter(|check| chosen(check.name)) {
+        let start = Instant::now();
+        let outcome = (check.act)(&bench);
+        report::check(check.name, check.claim, &outcome, start.elapsed())?;
+    }
+    Ok(())
+}
+
+fn set_up() -> Result<Bench> {
+    let kernel = Kernel::ask()?;
+    let (records, ready) = Records::start()?;
+    report::ready(&ready)?;
+    kernel.judge(&ready)?;
+    Ok(Bench { kernel, records })
+}
+
+/// The lab's own scenarios, under an observer that says no more than usual.
+fn run_scenarios(chosen: impl Fn(&str) -> bool) -> Result<()> {
+    for (name, family) in SCENARIOS.iter().filter(|(name, _)| chosen(name)) {
+        let start = Instant::now();
+        let deed = scenario::named(name)?.deed;
+        let outcome = try_scenario(name, *family).map(|()| Finding::Recorded);
+        report::check(name, deed, &outcome, start.elapsed())?;
+    }
+    Ok(())
+}
+
+fn try_scenario(name: &str, family: Family) -> Result<()> {
+    let outcome = trial::try_alone(name, family)?;
+    if !outcome.faults.is_empty() {
+        bail!("{}", outcome.told());
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Ends without a reset: the FIN of a process that died, and how it died.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use super::Check;
+use crate::vm::bench::{Bench, LOOPBACK, Pair};
+use crate::vm::report::Finding;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: "killed",
+        claim: "a process killed after it read a request sends a FIN and no reset: its end knows the signal, ours that the \
+                request was acknowledged",
+        act: killed,
+    },
+    Check {
+        name: "exit_code",
+        claim: "a process that exits with a request outstanding tells its exit code",
+        act: exit_code,
+    },
+];
+
+fn killed(bench: &Bench) -> Result<Finding> {
+    let since = bench.records.bookmark();
+    let mut pair = Pair::connect(LOOPBACK[0])?;
+    pair.ask_to_end("/crash/kill", "")?;
+    let theirs = bench
+        .records
+        .wait_for(since, "the end of the process", |record| record.is("exit_close") && pair.is_theirs(record))?;
+    theirs.expect("/current/tgid", pair.backend)?;
+    theirs.expect("/exit", json!({ "signal": 9 }))?;
+    let ours = bench.records.wait_for(since, "the FIN", |record| record.is("fin_received") && pair.is_ours(record))?;
+    ours.expect("/snapshot/unacked", 0)?;
+    ours.expect("/snapshot/flight_never_acked", false)?;
+    ours.expect("/snapshot/last_payload", "sent")?;
+    let resets = bench.records.so_far(since, |record| {
+        (record.is("reset_sent") || record.is("reset_received")) && (pair.is_ours(record) || pair.is_theirs(record))
+    });
+    ensure!(resets.is_empty(), "there was a reset: {resets:?}");
+    Ok(Finding::Recorded)
+}
+
+fn exit_code(bench: &Bench) -> Result<Finding> {
+    let since = bench.records.bookmark();
+    let mut pair = Pair::connect(LOOPBACK[0])?;
+    pair.ask_to_end("/crash/exit1", "")?;
+    let theirs = bench
+        .records
+        .wait_for(since, "the end of the process", |record| record.is("exit_close") && pair.is_theirs(record))?;
+    theirs.expect("/exit", json!({ "status": 1 }))?;
+    Ok(Finding::Recorded)
+}
