@@ -32,8 +32,18 @@ pub const SOCKETLESS_NOT_DETAILED: u32 = RING_FULL + 1;
 /// Owners that could not be remembered (the map refused the insertion).
 pub const OWNER_NOT_REMEMBERED: u32 = SOCKETLESS_NOT_DETAILED + 1;
 
+/// Resets of one connection after the first within a second: counted, not detailed.
+pub const REPEATED_NOT_DETAILED: u32 = OWNER_NOT_REMEMBERED + 1;
+
+/// Owners that were remembered.
+pub const OWNER_REMEMBERED: u32 = REPEATED_NOT_DETAILED + 1;
+
+/// Owners that were forgotten because their connection ended. What was remembered and neither forgotten nor is in the
+/// map was evicted.
+pub const OWNER_FORGOTTEN: u32 = OWNER_REMEMBERED + 1;
+
 /// Number of slots in the array.
-pub const SLOTS: u32 = OWNER_NOT_REMEMBERED + 1;
+pub const SLOTS: u32 = OWNER_FORGOTTEN + 1;
 
 /// The slot that counts a reset sent for `reason`.
 #[inline(always)]

@@ -119,6 +119,14 @@ fields! {
     TaskFlags = "task_struct"."flags": 4 optional;
     /// Exit code of a task in the form of wait(2), valid once it is exiting.
     TaskExitCode = "task_struct"."exit_code": 4 optional;
+    /// Thread group of a task.
+    TaskTgid = "task_struct"."tgid": 4 optional;
+    /// Command name of a task.
+    TaskComm = "task_struct"."comm": 16 optional;
+    /// Pointer to what the threads of a process share.
+    TaskSignal = "task_struct"."signal": 8 optional;
+    /// Number of threads of a process that live.
+    SignalLive = "signal_struct"."live.counter": 4 optional;
 }
 
 /// Number of entries in the offset table.

@@ -17,6 +17,9 @@ static PORTS: [u16; MAX_PORTS] = [0; MAX_PORTS];
 #[unsafe(no_mangle)]
 static HAS_REASON: u32 = 0;
 
+#[unsafe(no_mangle)]
+static VICTIM_IS_TASK: u32 = 0;
+
 /// Byte offset of a field in the running kernel, `None` if that kernel has no such field.
 #[inline(always)]
 pub(crate) fn offset(field: Field) -> Option<u64> {
@@ -29,8 +32,19 @@ pub(crate) fn offset(field: Field) -> Option<u64> {
 /// Whether `tcp_send_reset` has its third argument.
 #[inline(always)]
 pub(crate) fn has_reason() -> bool {
-    // SAFETY: a static of ours; volatile for the same reason as above.
-    unsafe { read_volatile(addr_of!(HAS_REASON)) != 0 }
+    is_set(addr_of!(HAS_REASON))
+}
+
+/// Whether `mark_victim` hands over the task rather than its process id.
+#[inline(always)]
+pub(crate) fn victim_is_task() -> bool {
+    is_set(addr_of!(VICTIM_IS_TASK))
+}
+
+#[inline(always)]
+fn is_set(global: *const u32) -> bool {
+    // SAFETY: the callers pass statics of ours; volatile for the same reason as above.
+    unsafe { read_volatile(global) != 0 }
 }
 
 /// Whether either port is one to observe; every port is, if none was named.

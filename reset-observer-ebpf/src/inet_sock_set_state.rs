@@ -2,13 +2,14 @@
 
 use aya_ebpf::programs::RawTracePointContext;
 use aya_log_ebpf::debug;
-use reset_observer_ebpf::record::{Hook, SocketKind};
+use reset_observer_ebpf::record::Hook;
 
 use crate::{
-    emit::{reserve, submit},
+    emit::submit,
     global::is_observed,
     last_change, owner, process,
-    socket::{self, TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT},
+    socket::{self, TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT},
+    tcp_receive_reset::reserve_for,
 };
 
 const TCP_FIN_WAIT1: u8 = 4;
@@ -24,14 +25,26 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
         // An accepted connection may get the address of a socket whose end was not seen.
         (TCP_SYN_RECV, TCP_ESTABLISHED) => owner::forget(sk),
         (old @ TCP_ESTABLISHED, new @ TCP_CLOSE_WAIT) => emit(ctx, sk, Hook::FinReceived, old, new),
-        // Both changes happen only in close(2) or shutdown(2), in the context of the process.
         (old @ TCP_ESTABLISHED, new @ TCP_FIN_WAIT1) | (old @ TCP_CLOSE_WAIT, new @ TCP_LAST_ACK) => {
+            own_close(ctx, sk, old, new);
+        }
+        (old @ TCP_LISTEN, new @ TCP_CLOSE) => {
             if process::exiting_task().is_some() {
-                emit(ctx, sk, Hook::ExitClose, old, new);
+                emit(ctx, sk, Hook::ListenerExit, old, new);
             }
         }
         (old, TCP_CLOSE) => closed(sk, old),
         _ => {}
+    }
+}
+
+/// These changes happen only in close(2) or shutdown(2), in the context of the process.
+#[inline(always)]
+fn own_close(ctx: &RawTracePointContext, sk: u64, old: u8, new: u8) {
+    if process::exiting_task().is_some() {
+        emit(ctx, sk, Hook::ExitClose, old, new);
+    } else if socket::flight_never_acked(sk) && owner::is_known(sk) {
+        emit(ctx, sk, Hook::CloseUnacked, old, new);
     }
 }
 
@@ -55,22 +68,15 @@ fn closed(sk: u64, old: u8) {
 
 #[inline(always)]
 fn emit(ctx: &RawTracePointContext, sk: u64, hook: Hook, old: u8, new: u8) {
-    let (local_port, remote_port) = socket::ports(sk);
-    if !is_observed(local_port, remote_port) || !socket::is_tcp(sk) {
+    if !socket::is_tcp(sk) {
         return;
     }
-    debug!(ctx, "state {} to {} on ports {} {}", old, new, local_port, remote_port);
-    let Some(mut entry) = reserve(hook) else { return };
-    // SAFETY: `reserve` initialised the record.
+    let Some(mut entry) = reserve_for(hook, sk, old) else { return };
+    // SAFETY: `reserve_for` initialised the record.
     let record = unsafe { entry.assume_init_mut() };
-    record.state_before = old;
     record.state_after = new;
-    record.socket_kind = SocketKind::Full as u8;
-    socket::fill_identity(record, sk);
-    socket::fill_cgroup(record, sk);
-    socket::fill_snapshot(record, sk);
-    owner::fill(record, sk);
-    if let Hook::ExitClose = hook {
+    debug!(ctx, "state {} to {} on ports {} {}", old, new, record.local_port, record.remote_port);
+    if !matches!(hook, Hook::FinReceived) {
         process::fill(record);
     }
     submit(entry);

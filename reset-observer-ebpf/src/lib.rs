@@ -21,6 +21,8 @@ pub mod symbol {
     pub const OFFSETS: &str = "OFFSETS";
     /// Read-only global: the ports to observe, zero-filled up to [`crate::MAX_PORTS`].
     pub const PORTS: &str = "PORTS";
+    /// Read-only global: whether `mark_victim` hands over the task (1) or its process id (0).
+    pub const VICTIM_IS_TASK: &str = "VICTIM_IS_TASK";
     /// Read-only global: whether the kernel hands `tcp_send_reset` a reason (1) or not (0).
     pub const HAS_REASON: &str = "HAS_REASON";
 }

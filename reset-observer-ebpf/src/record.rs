@@ -5,7 +5,7 @@ use core::mem::{offset_of, size_of};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Version of the layout; raised with every change of [`RawRecord`].
-pub const RECORD_VERSION: u16 = 1;
+pub const RECORD_VERSION: u16 = 2;
 
 /// Which hook wrote a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,19 @@ pub enum Hook {
     FinReceived = 3,
     /// `inet_sock_set_state` by an exiting process that closes its connection: the process died or ended.
     ExitClose = 4,
+    /// `tcp_retransmit_skb`, the first time that a request is sent again which followed an idle time and of which nothing
+    /// was acknowledged.
+    Retransmit = 5,
+    /// `inet_sock_set_state`: this end closes a connection while nothing of its last flight was acknowledged.
+    CloseUnacked = 6,
+    /// `inet_sk_error_report`: a timeout, or an ICMP error; resets are left out.
+    SocketError = 7,
+    /// `sched_process_exit` of a whole process that had opened observed connections.
+    ProcessExit = 8,
+    /// `mark_victim`: the out-of-memory killer chose a process.
+    OomVictim = 9,
+    /// `inet_sock_set_state` by an exiting process that closes a listening socket.
+    ListenerExit = 10,
 }
 
 impl Hook {
@@ -30,6 +43,12 @@ impl Hook {
             2 => Self::SendReset,
             3 => Self::FinReceived,
             4 => Self::ExitClose,
+            5 => Self::Retransmit,
+            6 => Self::CloseUnacked,
+            7 => Self::SocketError,
+            8 => Self::ProcessExit,
+            9 => Self::OomVictim,
+            10 => Self::ListenerExit,
             _ => return None,
         })
     }
@@ -80,8 +99,13 @@ pub mod flag {
     pub const ACTIVE: u32 = 1 << 4;
     /// The `tcp_receive_reset` just before on this socket had no RST on the wire: data came after close.
     pub const DATA_AFTER_CLOSE: u32 = 1 << 5;
+    /// [`super::RawPacket`] was filled in from the packet itself.
+    pub const PACKET: u32 = 1 << 6;
+    /// The packet behind the event was looked at and has no RST flag: data came after close.
+    pub const NOT_ON_WIRE: u32 = 1 << 7;
     /// Every bit that has a meaning.
-    pub const ALL: u32 = OWNER | CURRENT | EXITING | SNAPSHOT | ACTIVE | DATA_AFTER_CLOSE;
+    pub const ALL: u32 =
+        OWNER | CURRENT | EXITING | SNAPSHOT | ACTIVE | DATA_AFTER_CLOSE | PACKET | NOT_ON_WIRE;
 }
 
 /// What the socket knew at the instant of the event. Units are the kernel's: microseconds of CLOCK_MONOTONIC, jiffies
@@ -129,6 +153,28 @@ pub struct RawSnapshot {
     pub error: i32,
     /// Zero.
     pub reserved: u32,
+}
+
+/// The reset packet itself, and the SYN-ACK's TTL to compare with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RawPacket {
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number; meaningless without the ACK flag.
+    pub ack: u32,
+    /// Window, not scaled.
+    pub window: u16,
+    /// TCP flags: byte 13 of the header (RFC 9293, section 3.1).
+    pub tcp_flags: u8,
+    /// TTL or hop limit on arrival.
+    pub ttl: u8,
+    /// 1 if the packet carries a timestamp option in the usual place, else 0.
+    pub timestamp: u8,
+    /// TTL or hop limit of the connection's SYN-ACK on arrival; 0 if it was not seen.
+    pub syn_ack_ttl: u8,
+    /// Zero.
+    pub reserved: [u8; 2],
 }
 
 /// One event. Addresses are 16 bytes, an IPv4 one in the first four; ports are in host order.
@@ -185,17 +231,21 @@ pub struct RawRecord {
     pub exit_code: i32,
     /// Zero.
     pub reserved: u32,
+    /// The packet.
+    pub packet: RawPacket,
     /// What the socket knew.
     pub snapshot: RawSnapshot,
 }
 
 const _: () = {
     assert!(size_of::<RawSnapshot>() == 104);
-    assert!(size_of::<RawRecord>() == 256);
+    assert!(size_of::<RawPacket>() == 16);
+    assert!(size_of::<RawRecord>() == 272);
     assert!(offset_of!(RawRecord, time_ns) == 16);
     assert!(offset_of!(RawRecord, netns) == 64);
     assert!(offset_of!(RawRecord, local_addr) == 72);
-    assert!(offset_of!(RawRecord, snapshot) == 152);
+    assert!(offset_of!(RawRecord, packet) == 152);
+    assert!(offset_of!(RawRecord, snapshot) == 168);
 };
 
 #[cfg(test)]
@@ -208,7 +258,7 @@ mod tests {
         record.time_ns = 0x0102_0304_0506_0708;
         record.snapshot.retransmits = 7;
         let bytes = record.as_bytes();
-        assert_eq!(bytes.len(), 256);
+        assert_eq!(bytes.len(), 272);
         assert_eq!(bytes[2], 3, "the hook is the third byte");
         assert_eq!(RawRecord::read_from_bytes(bytes), Ok(record));
     }

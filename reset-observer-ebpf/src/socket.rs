@@ -48,6 +48,18 @@ pub(crate) fn state(socket: u64) -> u8 {
     read_or_zero(socket, Field::State)
 }
 
+/// Whether data is outstanding of which the peer acknowledged nothing. Two reads in the usual case.
+#[inline(always)]
+pub(crate) fn flight_never_acked(socket: u64) -> bool {
+    let una: u32 = read_or_zero(socket, Field::SndUna);
+    let written: u32 = read_or_zero(socket, Field::WriteSeq);
+    if una == written {
+        return false;
+    }
+    let first_transmit: u64 = read_or_zero(socket, Field::FirstTransmit);
+    first_transmit != 0 && first_transmit == read_or_zero(socket, Field::Delivered)
+}
+
 /// What may be read of a socket in `state`. Time-wait and request sockets are smaller than a `tcp_sock`.
 #[inline(always)]
 pub(crate) fn kind(state: u8) -> SocketKind {

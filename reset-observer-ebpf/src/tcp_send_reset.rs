@@ -14,7 +14,7 @@ use crate::{
     last_change::{self, Before},
     owner,
     packet::{self, Packet},
-    process, socket,
+    process, repeat, socket,
 };
 
 /// What the arguments say.
@@ -55,6 +55,10 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     // SAFETY: `reserve` initialised the record.
     let record = unsafe { entry.assume_init_mut() };
     fill(record, &Sent { sk, kind, state, reason, packet, before });
+    if skb != 0 && repeat::is_repeated(record) {
+        entry.discard(0);
+        return;
+    }
     submit(entry);
 }
 

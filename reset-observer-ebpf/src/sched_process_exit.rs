@@ -1,0 +1,48 @@
+//! A process ends that had opened observed connections: an nginx worker, as a rule. Any other exit costs one look into
+//! a map.
+
+use aya_ebpf::programs::RawTracePointContext;
+use reset_observer_ebpf::{
+    field::Field,
+    record::{Hook, RawRecord, flag},
+};
+
+use crate::{
+    emit::{reserve, submit},
+    owner,
+    read::{follow, read, read_or_zero},
+};
+
+/// Runs for each thread, before the process's files are closed; the process is gone when no thread lives any more.
+#[inline(always)]
+pub(crate) fn handle(ctx: &RawTracePointContext) {
+    let task: u64 = ctx.arg(0);
+    let Some(tgid) = read::<u32>(task, Field::TaskTgid) else { return };
+    if !owner::has_opened(tgid) || threads_left(task) > 0 {
+        return;
+    }
+    owner::forget_opener(tgid);
+    let Some(mut entry) = reserve(Hook::ProcessExit) else { return };
+    // SAFETY: `reserve` initialised the record.
+    fill(unsafe { entry.assume_init_mut() }, task, tgid);
+    submit(entry);
+}
+
+#[inline(always)]
+fn threads_left(task: u64) -> i32 {
+    follow(task, Field::TaskSignal).and_then(|signal| read(signal, Field::SignalLive)).unwrap_or_default()
+}
+
+/// Fills in a task that is not necessarily the current one.
+#[inline(always)]
+pub(crate) fn fill(record: &mut RawRecord, task: u64, tgid: u32) {
+    record.current_tgid = tgid;
+    record.current_comm = read_or_zero(task, Field::TaskComm);
+    record.flags |= flag::CURRENT;
+    if let (Hook::ProcessExit, Some(code)) =
+        (Hook::from_u8(record.hook).unwrap_or(Hook::OomVictim), read(task, Field::TaskExitCode))
+    {
+        record.exit_code = code;
+        record.flags |= flag::EXITING;
+    }
+}
