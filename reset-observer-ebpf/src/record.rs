@@ -104,8 +104,7 @@ pub mod flag {
     /// The packet behind the event was looked at and has no RST flag: data came after close.
     pub const NOT_ON_WIRE: u32 = 1 << 7;
     /// Every bit that has a meaning.
-    pub const ALL: u32 =
-        OWNER | CURRENT | EXITING | SNAPSHOT | ACTIVE | DATA_AFTER_CLOSE | PACKET | NOT_ON_WIRE;
+    pub const ALL: u32 = OWNER | CURRENT | EXITING | SNAPSHOT | ACTIVE | DATA_AFTER_CLOSE | PACKET | NOT_ON_WIRE;
 }
 
 /// What the socket knew at the instant of the event. Units are the kernel's: microseconds of CLOCK_MONOTONIC, jiffies

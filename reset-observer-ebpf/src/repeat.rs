@@ -15,8 +15,7 @@ static DETAILED: LruHashMap<Tuple, u64> = LruHashMap::with_max_entries(4096, 0);
 /// Whether a reset of this record's connection was detailed within the last second; counted if so.
 #[inline(always)]
 pub(crate) fn is_repeated(record: &RawRecord) -> bool {
-    let tuple =
-        Tuple { remote: record.remote_addr, local_port: record.local_port, remote_port: record.remote_port };
+    let tuple = Tuple { remote: record.remote_addr, local_port: record.local_port, remote_port: record.remote_port };
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_ns() };
     if let Some(last) = DETAILED.get_ptr(tuple) {

@@ -141,8 +141,7 @@ fn from_fentry(socket: u64) -> Option<RawPacket> {
 
 #[inline(always)]
 fn from_cgroup(record: &RawRecord) -> Option<RawPacket> {
-    let tuple =
-        Tuple { remote: record.remote_addr, local_port: record.local_port, remote_port: record.remote_port };
+    let tuple = Tuple { remote: record.remote_addr, local_port: record.local_port, remote_port: record.remote_port };
     let on_wire = ON_WIRE.get_ptr(tuple)?;
     // SAFETY: the entry was just found; another CPU can only replace it whole.
     let on_wire = unsafe { *on_wire };

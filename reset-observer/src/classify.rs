@@ -36,7 +36,7 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 17] = [
+const RULES: [Rule; 19] = [
     proxy::worker_died,
     proxy::handshake_refused,
     proxy::client_reset,
@@ -47,6 +47,8 @@ const RULES: [Rule; 17] = [
     backend::turned_away_with_fin,
     backend::local_peer_aborted,
     middlebox::answered_sooner_than_the_backend_could,
+    middlebox::answered_from_elsewhere,
+    middlebox::swallowed,
     backend::vanished,
     backend::turned_away,
     race::reset_at_the_learned_timeout,

@@ -76,6 +76,26 @@ pub struct WatchArgs {
     /// How long a verdict waits for what belongs to it, such as the refused reconnect after a crash; 10ms to 60s
     #[arg(long, value_name = "TIME", default_value = "300ms", value_parser = settle)]
     pub settle: Duration,
+
+    /// How to look at the reset packets themselves, which tell who can have sent them
+    #[arg(long = "rst-packets", value_enum, default_value_t = RstPackets::Fentry, value_name = "HOW")]
+    pub rst_packets: RstPackets,
+
+    /// Room for records while they wait to be read; 64KiB to 64MiB, rounded up to a power of two
+    ///
+    /// A record takes 280 bytes, so the default holds a burst of about 3,700: a crash that cuts every pooled
+    /// connection of a large proxy at once.
+    #[arg(long = "ring-size", value_name = "SIZE", default_value = "1MiB", value_parser = ring_size)]
+    pub ring_size: u32,
+}
+
+/// How to look at reset packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RstPackets {
+    /// At the entry of the kernel's own function for resets, if the kernel allows it: costs nothing else
+    Fentry,
+    /// At every packet that arrives at a socket, where fentry is refused: costs a look at each packet's flags
+    Cgroup,
 }
 
 /// Flags of `observe`.
@@ -207,6 +227,18 @@ fn settle(text: &str) -> Result<Duration, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     duration_within(text, Duration::from_millis(100)..=Duration::from_secs(720 * 3600))
+}
+
+fn ring_size(text: &str) -> Result<u32, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let scale = match unit {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        _ => return Err("write a number of KiB or MiB, such as 256KiB or 4MiB".into()),
+    };
+    let bytes = number.parse::<u32>().ok().and_then(|number| number.checked_mul(scale));
+    let fitting = bytes.filter(|bytes| (64 << 10..=64 << 20).contains(bytes));
+    fitting.map(u32::next_power_of_two).ok_or_else(|| "must be from 64KiB to 64MiB".into())
 }
 
 fn duration_within(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {

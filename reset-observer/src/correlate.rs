@@ -18,7 +18,7 @@ pub use server::{IdleTimeout, Server, ServerFacts};
 use crate::{
     attribute::Attributed,
     counts::{DecodeCounts, KernelCounts},
-    record::{Event, KernelTime, Record, TcpState},
+    record::{Event, Fate, KernelTime, ProcessEvent, Record, TcpState},
     resets::ResetTotals,
     verdict::Leg,
 };
@@ -34,6 +34,9 @@ const MEMORY_WINDOWS: u32 = 10;
 /// How long before a reset of our own a client's departure counts as its reason.
 const CLIENT_LEFT_WITHIN: Duration = Duration::from_millis(50);
 
+/// A process that the out-of-memory killer chose may take this long to die.
+const OOM_WITHIN: Duration = Duration::from_secs(30);
+
 /// A server of which nothing was learned is forgotten after this time.
 const SERVER_MEMORY: Duration = Duration::from_secs(60);
 
@@ -48,6 +51,8 @@ pub struct Case {
     pub server: ServerFacts,
     /// A client's connection in the same network namespace ended just before.
     pub client_left: bool,
+    /// The out-of-memory killer chose the process behind the other end.
+    pub oom_killed: bool,
 }
 
 /// Correlates events of all connections.
@@ -57,6 +62,7 @@ pub struct Correlator {
     connections: BTreeMap<Ends, Connection>,
     servers: HashMap<SocketAddr, Server>,
     client_left: HashMap<Option<u32>, KernelTime>,
+    oom_victims: HashMap<u32, KernelTime>,
     resets: ResetTotals,
 }
 
@@ -69,6 +75,7 @@ impl Correlator {
             connections: BTreeMap::new(),
             servers: HashMap::new(),
             client_left: HashMap::new(),
+            oom_victims: HashMap::new(),
             resets: ResetTotals::default(),
         }
     }
@@ -76,8 +83,12 @@ impl Correlator {
     /// Takes one event. Events come in the order in which the kernel wrote them.
     pub fn handle(&mut self, event: Attributed) {
         self.note_server(&event.record);
-        if event.leg == Leg::Client && event.record.event != Event::ExitClose {
+        if event.leg == Leg::Client && matches!(event.record.event, Event::FinReceived | Event::ResetReceived) {
             self.client_left.insert(event.record.netns, event.record.at);
+        }
+        if event.record.event == Event::ListenerExit {
+            // There is no connection; the dying process's own connections tell of it one by one.
+            return;
         }
         let ends = Ends::of(&event.record);
         let reused = self.connections.get(&ends).is_some_and(|known| known.is_another(&event.record));
@@ -92,12 +103,21 @@ impl Correlator {
         }
     }
 
+    /// Takes what happened to a process.
+    pub fn handle_process(&mut self, event: &ProcessEvent) {
+        if event.fate == Fate::OomVictim {
+            self.oom_victims.insert(event.process.tgid, event.at);
+        }
+    }
+
     /// What the event says of a server, whoever recorded it.
     fn note_server(&mut self, record: &Record) {
         if record.event == Event::ResetReceived && record.state_before == Some(TcpState::SynSent) {
             self.server(record.remote).refused(record.at);
         }
-        if let Some(exit) = record.exit {
+        if let Some(exit) = record.exit
+            && record.event != Event::ListenerExit
+        {
             self.server(record.local).exited(record.at, exit);
         }
     }
@@ -136,6 +156,7 @@ impl Correlator {
                 self.retire(ends);
             }
         }
+        self.oom_victims.retain(|_, chosen| *chosen >= now.before(OOM_WITHIN));
         self.servers.retain(|_, server| !server.is_forgettable(now.before(SERVER_MEMORY)));
         cases
     }
@@ -162,7 +183,10 @@ impl Correlator {
         }
         let left = self.client_left.get(&ends.netns).copied();
         let client_left = left.is_some_and(|left| left <= at && at.since(left) <= CLIENT_LEFT_WITHIN);
-        Some(Case { connection, peer, server, client_left })
+        let oom_killed = peer.as_ref().and_then(|peer| peer.process()).is_some_and(|process| {
+            self.oom_victims.get(&process.pid).is_some_and(|&chosen| chosen.distance(at) <= OOM_WITHIN)
+        });
+        Some(Case { connection, peer, server, client_left, oom_killed })
     }
 
     /// The other end of the connection, in whichever network namespace of this host it is.

@@ -17,6 +17,12 @@ pub struct KernelCounts {
     pub socketless_not_detailed: u64,
     /// Connections whose opener could not be remembered.
     pub owner_not_remembered: u64,
+    /// Resets sent on a connection after the first within a second: counted and not detailed.
+    pub repeated_not_detailed: u64,
+    /// Connections whose opener was remembered.
+    pub owners_remembered: u64,
+    /// Connections whose opener was forgotten at their end.
+    pub owners_forgotten: u64,
 }
 
 /// What user space could not use of what the kernel submitted.

@@ -7,10 +7,16 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use reset_observer_ebpf::record::{Hook, RECORD_VERSION, RawRecord, RawSnapshot, SocketKind, flag};
+use reset_observer_ebpf::record::{Hook, RECORD_VERSION, RawPacket, RawRecord, RawSnapshot, SocketKind, flag};
 use zerocopy::FromBytes as _;
 
-use crate::record::{Event, Exit, KernelTime, LastPayload, Owner, Process, Record, Snapshot, SocketId, TcpState};
+use crate::record::{
+    Event, Exit, Fate, KernelTime, LastPayload, Message, Owner, Packet, Process, ProcessEvent, Record, Snapshot,
+    SocketId, TcpState,
+};
+
+/// The ACK flag in byte 13 of a TCP header (RFC 9293, section 3.1).
+const ACK: u8 = 0x10;
 
 mod jiffies;
 
@@ -27,18 +33,29 @@ impl Decoder {
     ///
     /// # Errors
     /// If the length, the version or a number in it is not one that this program knows.
-    pub fn decode(&mut self, bytes: &[u8]) -> Result<Record> {
+    pub fn decode(&mut self, bytes: &[u8]) -> Result<Message> {
         let raw = RawRecord::read_from_bytes(bytes)
             .ok()
             .with_context(|| format!("a record of {} bytes, not {}", bytes.len(), size_of::<RawRecord>()))?;
         ensure!(raw.version == RECORD_VERSION, "a record of version {}, not {RECORD_VERSION}", raw.version);
         ensure!(raw.flags & !flag::ALL == 0, "a record with unknown flags {:#x}", raw.flags);
         self.jiffies.learn(raw.jiffies, KernelTime(raw.time_ns));
-        self.record(&raw)
+        let hook = Hook::from_u8(raw.hook).with_context(|| format!("a record of the unknown hook {}", raw.hook))?;
+        match hook {
+            Hook::ProcessExit => Ok(process_event(&raw, Fate::Ended(Exit::from_wait_code(raw.exit_code)))),
+            Hook::OomVictim => Ok(process_event(&raw, Fate::OomVictim)),
+            Hook::ReceiveReset
+            | Hook::SendReset
+            | Hook::FinReceived
+            | Hook::ExitClose
+            | Hook::Retransmit
+            | Hook::CloseUnacked
+            | Hook::SocketError
+            | Hook::ListenerExit => self.record(&raw, hook).map(Box::new).map(Message::Connection),
+        }
     }
 
-    fn record(&self, raw: &RawRecord) -> Result<Record> {
-        let hook = Hook::from_u8(raw.hook).with_context(|| format!("a record of the unknown hook {}", raw.hook))?;
+    fn record(&self, raw: &RawRecord, hook: Hook) -> Result<Record> {
         let kind = SocketKind::from_u8(raw.socket_kind)
             .with_context(|| format!("a record of the unknown kind of socket {}", raw.socket_kind))?;
         let state_before = state(raw.state_before)?;
@@ -60,6 +77,7 @@ impl Decoder {
             current: has(flag::CURRENT).then(|| process(raw.current_tgid, &raw.current_comm)),
             exit: has(flag::EXITING).then(|| Exit::from_wait_code(raw.exit_code)),
             snapshot: has(flag::SNAPSHOT).then(|| self.snapshot(raw, hook, state_before)),
+            packet: has(flag::PACKET).then(|| packet(&raw.packet)),
         })
     }
 
@@ -72,13 +90,14 @@ impl Decoder {
         // A SYN counts in the sequence numbers too, and is no payload.
         let syn = u32::from(state == Some(TcpState::SynSent));
         let unacked = from.write_seq.wrapping_sub(from.snd_una).saturating_sub(own_fin + syn);
+        let flight_never_acked = unacked > 0 && from.first_transmit_us == from.delivered_us;
         Snapshot {
             unacked,
-            flight_never_acked: unacked > 0 && from.first_transmit_us == from.delivered_us,
+            flight_never_acked,
             first_transmit_at: (from.first_transmit_us != 0).then(|| microseconds(from.first_transmit_us)),
             clock: microseconds(from.clock_us),
             last_payload,
-            idle_before_request: self.idle_before_request(from),
+            idle_before_request: self.idle_before_request(raw, flight_never_acked),
             idle_now: last_payload.and_then(|_| self.idle_now(raw)),
             rtt_min: (from.rtt_min_us != u32::MAX && from.rtt_min_us != 0)
                 .then(|| Duration::from_micros(from.rtt_min_us.into())),
@@ -93,13 +112,32 @@ impl Decoder {
         }
     }
 
-    /// `lsndtime - lrcvtime` of a request that nothing was received after and nothing was retransmitted of.
-    fn idle_before_request(&self, from: &RawSnapshot) -> Option<Duration> {
+    /// From the last payload received to the request that is outstanding. `None` if the request is not known to be
+    /// outstanding, for then the last payload may be its answer.
+    ///
+    /// `lsndtime - lrcvtime` says it as long as nothing was sent again, which moves the former. After that, the time of
+    /// the first transmission still stands while nothing of the flight was acknowledged.
+    fn idle_before_request(&self, raw: &RawRecord, flight_never_acked: bool) -> Option<Duration> {
+        let from = &raw.snapshot;
         let gap = from.last_send.wrapping_sub(from.last_receive).cast_signed();
-        if gap <= 0 || from.retransmits != 0 || from.bytes_sent == 0 {
+        if gap <= 0 || from.bytes_sent == 0 {
             return None;
         }
-        self.jiffies.duration(u64::from(gap.unsigned_abs()))
+        if from.retransmits == 0 && from.total_retransmits == 0 {
+            return self.jiffies.duration(u64::from(gap.unsigned_abs()));
+        }
+        if !flight_never_acked {
+            return None;
+        }
+        let received = KernelTime(raw.time_ns).before(self.age(raw, from.last_receive)?);
+        Some(microseconds(from.first_transmit_us).since(received))
+    }
+
+    /// How long ago a time in jiffies was.
+    fn age(&self, raw: &RawRecord, then: u32) -> Option<Duration> {
+        #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps the low 32 bits of jiffies")]
+        let age = (raw.jiffies as u32).wrapping_sub(then).cast_signed().max(0).unsigned_abs();
+        self.jiffies.duration(age.into())
     }
 
     /// Which way the last payload went. Both times are also set when the handshake ends, so bytes decide whether there
@@ -133,10 +171,8 @@ impl Decoder {
     }
 
     fn idle_now(&self, raw: &RawRecord) -> Option<Duration> {
-        #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps the low 32 bits of jiffies")]
-        let now = raw.jiffies as u32;
-        let age = |then: u32| now.wrapping_sub(then).cast_signed().max(0).unsigned_abs();
-        self.jiffies.duration(u64::from(age(raw.snapshot.last_send).min(age(raw.snapshot.last_receive))))
+        let (sent, received) = (self.age(raw, raw.snapshot.last_send)?, self.age(raw, raw.snapshot.last_receive)?);
+        Some(sent.min(received))
     }
 }
 
@@ -150,6 +186,27 @@ fn event(hook: Hook, raw: &RawRecord) -> Event {
         },
         Hook::FinReceived => Event::FinReceived,
         Hook::ExitClose => Event::ExitClose,
+        Hook::ListenerExit => Event::ListenerExit,
+        Hook::Retransmit => Event::Retransmitted,
+        Hook::CloseUnacked => Event::ClosedUnacked,
+        Hook::SocketError | Hook::ProcessExit | Hook::OomVictim => Event::Failed { error: raw.snapshot.error },
+    }
+}
+
+fn process_event(raw: &RawRecord, fate: Fate) -> Message {
+    let process = process(raw.current_tgid, &raw.current_comm);
+    Message::Process(ProcessEvent { at: KernelTime(raw.time_ns), process, fate })
+}
+
+fn packet(raw: &RawPacket) -> Packet {
+    Packet {
+        tcp_flags: raw.tcp_flags,
+        ttl: raw.ttl,
+        syn_ack_ttl: (raw.syn_ack_ttl != 0).then_some(raw.syn_ack_ttl),
+        window: raw.window,
+        seq: raw.seq,
+        ack: (raw.tcp_flags & ACK != 0).then_some(raw.ack),
+        timestamp: raw.timestamp != 0,
     }
 }
 

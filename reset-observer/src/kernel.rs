@@ -4,6 +4,7 @@
 pub mod btf;
 pub mod counters;
 pub mod features;
+pub mod hooks;
 pub mod log;
 pub mod offsets;
 pub mod privilege;

@@ -13,7 +13,7 @@ use crate::{
     counts::{DecodeCounts, KernelCounts},
     decode::Decoder,
     nginx::processes::NginxProcesses,
-    record::KernelTime,
+    record::{KernelTime, Message},
     resets::ResetTotals,
     verdict::Verdict,
 };
@@ -41,16 +41,22 @@ impl Pipeline {
     /// Takes one record as the kernel wrote it. What cannot be read is counted and left out.
     pub fn take(&mut self, bytes: &[u8]) {
         match self.decoder.decode(bytes) {
-            Ok(record) => {
+            Ok(message) => {
                 self.counts.decoded += 1;
-                // JSON, so that a test can read the facts themselves rather than what was concluded of them.
-                log::trace!("record {}", serde_json::to_string(&record).unwrap_or_default());
-                self.correlator.handle(self.attributor.attribute(record));
+                log::trace!("record {}", serde_json::to_string(&message).unwrap_or_default());
+                self.route(message);
             }
             Err(error) => {
                 self.counts.refused += 1;
                 log::debug!("a record was left out: {error:#}");
             }
+        }
+    }
+
+    fn route(&mut self, message: Message) {
+        match message {
+            Message::Connection(record) => self.correlator.handle(self.attributor.attribute(*record)),
+            Message::Process(event) => self.correlator.handle_process(&event),
         }
     }
 

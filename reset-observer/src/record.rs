@@ -175,6 +175,69 @@ pub enum Event {
     FinReceived,
     /// An exiting process closed its connection.
     ExitClose,
+    /// An exiting process closed its listening socket; there is no other end.
+    ListenerExit,
+    /// A request was sent again that followed an idle time, and of which nothing was acknowledged. Not an end.
+    Retransmitted,
+    /// This end closed the connection while nothing of its last flight was acknowledged.
+    ClosedUnacked,
+    /// The kernel gave the connection up: a timeout or an ICMP error.
+    Failed {
+        /// errno.
+        error: i32,
+    },
+}
+
+/// The reset packet behind an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packet {
+    /// TCP flags: byte 13 of the header (RFC 9293, section 3.1).
+    pub tcp_flags: u8,
+    /// TTL or hop limit on arrival.
+    pub ttl: u8,
+    /// TTL or hop limit of the connection's SYN-ACK on arrival; `None` if it was not seen.
+    pub syn_ack_ttl: Option<u8>,
+    /// Window, not scaled.
+    pub window: u16,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number, if the packet has one.
+    pub ack: Option<u32>,
+    /// Whether it carries a timestamp option: only a live socket's own resets do ([source]).
+    ///
+    /// [source]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_output.c#L3674
+    pub timestamp: bool,
+}
+
+/// What happened to a process, apart from any connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessEvent {
+    /// When.
+    pub at: KernelTime,
+    /// To which process.
+    pub process: Process,
+    /// What.
+    pub fate: Fate,
+}
+
+/// What happened to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It ended.
+    Ended(Exit),
+    /// The out-of-memory killer chose it.
+    OomVictim,
+}
+
+/// What the kernel side tells of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Message {
+    /// A connection.
+    Connection(Box<Record>),
+    /// A process.
+    Process(ProcessEvent),
 }
 
 /// Which way the last payload went. Jiffies are 1 to 10 ms long, so that both may fall into one.
@@ -256,4 +319,6 @@ pub struct Record {
     pub exit: Option<Exit>,
     /// What the socket knew; `None` for all but full sockets.
     pub snapshot: Option<Snapshot>,
+    /// The reset packet, where it was looked at.
+    pub packet: Option<Packet>,
 }

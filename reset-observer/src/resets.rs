@@ -38,7 +38,12 @@ impl Direction {
         match record.event {
             Event::ResetSent { .. } => Some(Self::Sent),
             Event::ResetReceived => Some(Self::Received),
-            Event::FinReceived | Event::ExitClose => None,
+            Event::FinReceived
+            | Event::ExitClose
+            | Event::ListenerExit
+            | Event::Retransmitted
+            | Event::ClosedUnacked
+            | Event::Failed { .. } => None,
         }
     }
 }

@@ -81,6 +81,7 @@ pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapsho
             current: None,
             exit: None,
             snapshot: Some(snapshot),
+            packet: None,
         },
         leg: Leg::Upstream,
         process: Some(ProcessLabel { pid: 3632, name: "nginx".into(), role: Role::Worker, ordinal: Some(0) }),

@@ -165,6 +165,16 @@ closed_enum! {
         ClientLeftBefore = "client_left_before",
         /// The kernel counted no reset on the wire: data came after close.
         DataAfterClose = "data_after_close",
+        /// The request was sent again and again, and nothing came back.
+        NobodyAnswered = "nobody_answered",
+        /// The reset is of a live socket that its owner aborted: it acknowledges data and carries a timestamp.
+        RstOfLiveSocket = "rst_of_live_socket",
+        /// The reset is of a host that knows no such connection: no acknowledgement, no window, no options.
+        RstOfUnknownConnection = "rst_of_unknown_connection",
+        /// The reset came from another distance than the backend's own packets.
+        TtlUnlikeSynAck = "ttl_unlike_syn_ack",
+        /// The out-of-memory killer chose the backend's process.
+        OomKilled = "oom_killed",
     }
 }
 

@@ -52,6 +52,7 @@ fn record(local: &str, remote: &str) -> Record {
         current: None,
         exit: None,
         snapshot: None,
+        packet: None,
     }
 }
 

@@ -3,8 +3,8 @@
 use super::Decision;
 use crate::{
     correlate::Case,
-    record::{Record, Snapshot},
-    verdict::{Bytes, Signal, Timing, Verdict},
+    record::{Packet, Record, Snapshot},
+    verdict::{Bytes, RstPacket, Signal, Timing, Verdict},
 };
 
 /// Says everything known about one connection. Advice and request are added by the rooms that know them.
@@ -27,7 +27,7 @@ pub fn conclude(case: &Case, decision: Decision) -> Verdict {
         upstream: connection.upstream().cloned(),
         timing: timing(case, decisive),
         bytes: connection.snapshot().map(bytes),
-        rst: None,
+        rst: connection.reset().and_then(|reset| reset.packet).map(rst_packet),
         evidence: decision.evidence,
         request: None,
         advice: None,
@@ -39,9 +39,16 @@ fn signal(case: &Case) -> Signal {
         Signal::RstReceived
     } else if case.connection.fin().is_some() {
         Signal::FinReceived
+    } else if case.connection.given_up().is_some() {
+        Signal::TimedOut
     } else {
         Signal::RstSent
     }
+}
+
+fn rst_packet(packet: Packet) -> RstPacket {
+    let flags = if packet.ack.is_some() { "RA" } else { "R" };
+    RstPacket { flags: flags.into(), ttl: packet.ttl, syn_ack_ttl: packet.syn_ack_ttl, window: packet.window }
 }
 
 fn timing(case: &Case, decisive: Option<&Record>) -> Timing {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Decision;
 use crate::{
     correlate::{Case, IdleTimeout},
-    record::{Exit, LastPayload, Record, Snapshot, TcpState},
+    record::{Exit, LastPayload, Packet, Record, Snapshot, TcpState},
     verdict::{Cause, Confidence, Evidence, Impact, Leg},
 };
 
@@ -15,6 +15,9 @@ const SOONER_FACTOR: f64 = 0.9;
 
 /// Round trips below this are within one host: the comparison says nothing.
 const SHORTEST_TELLING_RTT: Duration = Duration::from_micros(500);
+
+/// Hops by which the paths of two packets of one host may differ.
+const SAME_PATH_HOPS: u8 = 3;
 
 /// A connection that is cut within this many round trips of its opening was turned away.
 const ROUND_TRIPS_OF_OPENING: u32 = 3;
@@ -163,6 +166,29 @@ impl<'a> Facts<'a> {
         Some(u64::from(snapshot.unread) >= snapshot.bytes_received)
     }
 
+    /// The reset packet, where it was looked at.
+    pub(super) fn packet(&self) -> Option<Packet> {
+        self.case.connection.reset().and_then(|reset| reset.packet)
+    }
+
+    /// A live socket was aborted by its owner: such a reset acknowledges and carries a timestamp, which no host that
+    /// knows no such connection can make up.
+    pub(super) fn rst_of_live_socket(&self) -> bool {
+        self.packet().is_some_and(|packet| packet.ack.is_some() && packet.timestamp)
+    }
+
+    /// The sender knows no such connection.
+    pub(super) fn rst_of_unknown_connection(&self) -> bool {
+        self.packet().is_some_and(|packet| packet.ack.is_none() && packet.window == 0 && !packet.timestamp)
+    }
+
+    /// The reset came over clearly more or fewer hops than the SYN-ACK. Paths change by a hop or two.
+    pub(super) fn ttl_unlike_syn_ack(&self) -> bool {
+        let packet = self.packet();
+        let ttls = packet.and_then(|packet| Some((packet.ttl, packet.syn_ack_ttl?)));
+        ttls.is_some_and(|(ttl, syn_ack)| ttl.abs_diff(syn_ack) > SAME_PATH_HOPS)
+    }
+
     /// The server as a whole went away around that time.
     pub(super) fn server_vanished(&self) -> bool {
         self.case.server.refused
@@ -194,6 +220,10 @@ impl<'a> Facts<'a> {
             (self.idle_matches(), Evidence::IdleMatchesLearnedTimeout),
             (gap_far.is_some_and(|(timeout, gap)| timeout.is_far_above(gap)), Evidence::IdleShortOfLearnedTimeout),
             (self.peer_sent() && exit.is_none(), Evidence::LocalPeerSent),
+            (self.case.oom_killed, Evidence::OomKilled),
+            (self.ttl_unlike_syn_ack(), Evidence::TtlUnlikeSynAck),
+            (self.rst_of_live_socket(), Evidence::RstOfLiveSocket),
+            (self.rst_of_unknown_connection(), Evidence::RstOfUnknownConnection),
             (self.case.server.refused, Evidence::ServerRefused),
             (self.case.server.cut_many(), Evidence::CutTogether),
         ]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Decision, facts::Facts};
-use crate::verdict::{Cause, Confidence};
+use crate::verdict::{Cause, Confidence, Evidence};
 
 /// No middlebox forgets a connection sooner than this, and few connections in use pause that long.
 const IDLE: Duration = Duration::from_secs(1);
@@ -40,6 +40,30 @@ pub(super) fn reset_of_an_idle_connection(facts: &Facts<'_>) -> Option<Decision>
         .flatten()
 }
 
+/// The same reset from another distance than the backend's own packets.
+pub(super) fn answered_from_elsewhere(facts: &Facts<'_>) -> Option<Decision> {
+    let elsewhere = lost_without_trace(facts) && facts.ttl_unlike_syn_ack();
+    elsewhere.then(|| facts.decide(Cause::MiddleboxIdleDrop, Confidence::High)).flatten()
+}
+
+/// No reset at all: a request on a connection that had been idle was sent again and again until this end gave up. A
+/// backend whose host died in that very pause would look the same.
+pub(super) fn swallowed(facts: &Facts<'_>) -> Option<Decision> {
+    facts.case.connection.given_up()?;
+    if facts.reset_received() || facts.fin_seen() || !facts.flight_never_acked() || !facts.reused() {
+        return None;
+    }
+    let mut decision = facts.decide(Cause::MiddleboxIdleDrop, Confidence::Medium)?;
+    decision.evidence.insert(0, Evidence::NobodyAnswered);
+    Some(decision)
+}
+
+/// A reset of an unacknowledged request, without a FIN before it, that was not seen to come from the backend.
 fn lost_without_trace(facts: &Facts<'_>) -> bool {
-    facts.reset_received() && !facts.fin_seen() && facts.flight_never_acked() && facts.reused() && !facts.peer_sent()
+    facts.reset_received()
+        && !facts.fin_seen()
+        && facts.flight_never_acked()
+        && facts.reused()
+        && !facts.peer_sent()
+        && !facts.rst_of_live_socket()
 }

@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::Failure;
 use crate::{
     attribute::Attributor,
-    cli::WatchArgs,
+    cli::{RstPackets, WatchArgs},
     counts::KernelCounts,
     kernel::{
         self,
@@ -21,7 +21,7 @@ use crate::{
         features::{Feature, Features},
         log::ProgramLog,
         privilege,
-        programs::{Options, PROGRAMS, Programs},
+        programs::{Options, Programs},
         ring::Ring,
     },
     nginx::{processes::NginxProcesses, sockets::NginxSockets},
@@ -31,10 +31,13 @@ use crate::{
     verdict::Verdict,
 };
 
+<<<<<<< HEAD
 /// Size of the ring buffer. A record takes 264 bytes with its header, so a burst of about four thousand fits while
 /// user space is not scheduled: a crash that cuts every pooled connection of a large proxy.
 pub(super) const RING_BYTES: u32 = 1 << 20;
 
+=======
+>>>>>>> 76f5271 (User space for silence, deaths and packets)
 /// aya-log's number for its level "debug".
 const PROGRAM_LOG_DEBUG: u8 = 4;
 
@@ -57,6 +60,7 @@ pub(super) struct Session {
     ring: Ring,
     log: ProgramLog,
     features: Vec<Feature>,
+    programs: Vec<String>,
     nginx: NginxFound,
     /// Dropped last of all, so that records are counted as long as anything reads them.
     _programs: Programs,
@@ -66,10 +70,16 @@ impl Session {
     /// Checks what is needed, finds nginx, then loads and attaches the programs.
     pub(super) fn start(watch: &WatchArgs) -> Result<Self, Failure> {
         privilege::check().map_err(Failure::Prerequisite)?;
-        let features = detect().map_err(Failure::Prerequisite)?;
+        let (types, mut features) = detect().map_err(Failure::Prerequisite)?;
         let log_level = if log_enabled!(Level::Debug) { PROGRAM_LOG_DEBUG } else { 0 };
-        let options = Options { ports: &watch.ports, ring_bytes: RING_BYTES, log_level };
-        let mut programs = Programs::load(&features, &options).map_err(Failure::Prerequisite)?;
+        let options = Options {
+            ports: &watch.ports,
+            ring_bytes: watch.ring_size,
+            log_level,
+            rst_packets_by_cgroup: watch.rst_packets == RstPackets::Cgroup,
+        };
+        let mut programs = Programs::load(&types, &mut features, &options).map_err(Failure::Prerequisite)?;
+        drop(types);
         // nginx is looked for once records are kept: what it opens meanwhile is known by its owner.
         let processes = NginxProcesses::scan();
         let sockets = NginxSockets::scan(&processes);
@@ -82,7 +92,8 @@ impl Session {
         };
         let (ring, counters, log) = wire(&mut programs).map_err(Failure::Prerequisite)?;
         let core = Arc::new(Mutex::new(Core { pipeline, counters }));
-        Ok(Self { core, ring, log, features: features.list(), nginx, _programs: programs })
+        let attached = features.attached().map(String::from).collect();
+        Ok(Self { core, ring, log, features: features.list(), programs: attached, nginx, _programs: programs })
     }
 
     /// The state, shared with whoever shows it.
@@ -103,7 +114,7 @@ impl Session {
         Ready {
             at: now(),
             version: env!("CARGO_PKG_VERSION").into(),
-            programs: PROGRAMS.map(String::from).into(),
+            programs: self.programs.clone(),
             features: self.features.iter().map(|feature| (feature.name.into(), feature.present)).collect(),
             ports: ports.into(),
             nginx: self.nginx,
@@ -131,12 +142,19 @@ impl Session {
 }
 
 /// What the running kernel offers.
+<<<<<<< HEAD
 fn detect() -> Result<Features> {
     let started = Instant::now();
     let btf = Btf::load(kernel::btf_path())?;
     let features = Features::detect(&btf).context("this kernel cannot be observed");
     log::debug!("looked every field up among {} types in {:.1?}", btf.len(), started.elapsed());
     features
+=======
+fn detect() -> Result<(Btf, Features)> {
+    let btf = Btf::load(kernel::btf_path())?;
+    let features = Features::detect(&btf).context("this kernel cannot be observed")?;
+    Ok((btf, features))
+>>>>>>> 76f5271 (User space for silence, deaths and packets)
 }
 
 /// The monotonic clock, the same that the programs read.

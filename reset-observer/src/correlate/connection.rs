@@ -53,6 +53,8 @@ pub struct Connection {
     reset: Option<Record>,
     sent: Option<Record>,
     exit_close: Option<Record>,
+    /// This end gave up on a peer that did not answer.
+    given_up: Option<Record>,
     /// Resets whose leg may still change.
     uncounted: Vec<Direction>,
     judged: bool,
@@ -72,6 +74,7 @@ impl Connection {
             reset: None,
             sent: None,
             exit_close: None,
+            given_up: None,
             uncounted: Vec::new(),
             judged: false,
         };
@@ -108,7 +111,10 @@ impl Connection {
         }
         match record.event {
             Event::FinReceived => self.fin.get_or_insert(record),
-            Event::ExitClose => self.exit_close.get_or_insert(record),
+            Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert(record),
+            Event::ClosedUnacked | Event::Failed { .. } => self.given_up.get_or_insert(record),
+            // A sign of what may come, which the end repeats.
+            Event::Retransmitted => return,
             Event::ResetReceived => self.reset.get_or_insert(record),
             Event::ResetSent { data_after_close, .. } => {
                 if data_after_close {
@@ -141,9 +147,9 @@ impl Connection {
             return None;
         }
         let tells = match self.leg {
-            Leg::Upstream => self.fin.is_some() || self.reset.is_some() || self.sent.is_some(),
+            Leg::Upstream => self.ended_by_peer() || self.sent.is_some() || self.gave_up(),
             Leg::Client => self.reset.is_some(),
-            Leg::Other => self.owner_known() && (self.fin.is_some() || self.reset.is_some()),
+            Leg::Other => self.owner_known() && (self.ended_by_peer() || self.gave_up()),
             Leg::Backend => false,
         };
         tells.then(|| self.clone())
@@ -197,12 +203,25 @@ impl Connection {
         snapshot.idle_now.filter(|idle| snapshot.bytes_received > 0 && *idle >= SHORTEST_IDLE)
     }
 
+    fn ended_by_peer(&self) -> bool {
+        self.fin.is_some() || self.reset.is_some()
+    }
+
+    /// A close with a request on its way says something only if that request was sent in vain: sent again, or until the
+    /// kernel gave up.
+    fn gave_up(&self) -> bool {
+        self.given_up.as_ref().is_some_and(|record| {
+            let again = record.snapshot.is_some_and(|snapshot| snapshot.total_retransmits > 0);
+            again || matches!(record.event, Event::Failed { .. })
+        })
+    }
+
     fn owner_known(&self) -> bool {
         self.records().any(|record| record.owner.is_some())
     }
 
     fn records(&self) -> impl Iterator<Item = &Record> {
-        [&self.reset, &self.fin, &self.sent, &self.exit_close].into_iter().flatten()
+        [&self.reset, &self.fin, &self.given_up, &self.sent, &self.exit_close].into_iter().flatten()
     }
 
     /// This end and the other.
@@ -251,6 +270,12 @@ impl Connection {
     #[must_use]
     pub fn sent(&self) -> Option<&Record> {
         self.sent.as_ref()
+    }
+
+    /// This end gave up on a peer that did not answer.
+    #[must_use]
+    pub fn given_up(&self) -> Option<&Record> {
+        self.given_up.as_ref()
     }
 
     /// The record that says most of how the connection was: the reset received, else the FIN, else what this end sent.

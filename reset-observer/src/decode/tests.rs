@@ -48,7 +48,10 @@ fn fin_of_a_race() -> RawRecord {
 }
 
 fn decode(raw: &RawRecord) -> Result<Record> {
-    Decoder::default().decode(raw.as_bytes())
+    match Decoder::default().decode(raw.as_bytes())? {
+        Message::Connection(record) => Ok(*record),
+        Message::Process(event) => bail!("a process: {event:?}"),
+    }
 }
 
 #[test]
@@ -79,10 +82,40 @@ fn our_own_fin_is_not_unacknowledged_payload() {
 }
 
 #[test]
-fn a_retransmission_makes_the_idle_gap_unknown() {
+fn the_idle_gap_survives_retransmissions_while_nothing_was_acknowledged() {
+    let gap = |raw: &RawRecord| decode(raw).unwrap().snapshot.unwrap().idle_before_request;
     let mut raw = fin_of_a_race();
     raw.snapshot.retransmits = 1;
-    assert_eq!(decode(&raw).unwrap().snapshot.unwrap().idle_before_request, None);
+    raw.snapshot.total_retransmits = 1;
+    // Sent again just now; the payload was received 253 jiffies ago, the request first sent 10 ms ago.
+    raw.snapshot.last_send = 150_000;
+    assert_eq!(gap(&raw), Some(Duration::from_millis(253 * 4 - 10)));
+    raw.snapshot.delivered_us += 1;
+    assert_eq!(gap(&raw), None, "once something was acknowledged, that time is another segment's");
+}
+
+#[test]
+fn the_packet_is_read_where_it_was_looked_at() {
+    let mut raw = fin_of_a_race();
+    assert_eq!(decode(&raw).unwrap().packet, None);
+    raw.flags |= flag::PACKET;
+    raw.packet = RawPacket { tcp_flags: 0x14, ttl: 63, ack: 7, window: 78, timestamp: 1, ..RawPacket::default() };
+    let packet = decode(&raw).unwrap().packet.unwrap();
+    assert_eq!((packet.ack, packet.ttl, packet.syn_ack_ttl, packet.timestamp), (Some(7), 63, None, true));
+    raw.packet.tcp_flags = 0x04;
+    assert_eq!(decode(&raw).unwrap().packet.unwrap().ack, None, "a bare reset acknowledges nothing");
+}
+
+#[test]
+fn the_end_of_a_process_is_no_connection() {
+    let mut raw = fin_of_a_race();
+    raw.hook = Hook::ProcessExit as u8;
+    raw.family = 0;
+    raw.current_tgid = 77;
+    raw.current_comm[..5].copy_from_slice(b"nginx");
+    raw.exit_code = 9;
+    let Message::Process(event) = Decoder::default().decode(raw.as_bytes()).unwrap() else { panic!("a process") };
+    assert_eq!((event.process.tgid, event.fate), (77, Fate::Ended(Exit::Signal(9))));
 }
 
 #[test]

@@ -37,6 +37,7 @@ enum Kind {
     Union,
     Enum,
     Typedef,
+    Func,
     /// const, volatile, restrict, type tag: looked through.
     Modifier,
     FuncProto,
@@ -60,7 +61,8 @@ impl Kind {
             13 => (Self::FuncProto, 8 * vlen),
             14 | 17 => (Self::Other, 4),
             15 => (Self::Other, 12 * vlen),
-            7 | 12 | 16 => (Self::Other, 0),
+            12 => (Self::Func, 0),
+            7 | 16 => (Self::Other, 0),
             19 => (Self::Enum64, 12 * vlen),
             _ => return None,
         })
@@ -204,6 +206,7 @@ impl Btf {
                 | Kind::Struct
                 | Kind::Union
                 | Kind::Enum
+                | Kind::Func
                 | Kind::FuncProto
                 | Kind::Enum64
                 | Kind::Other => return Ok(found),
@@ -224,6 +227,16 @@ impl Btf {
         let function = self.resolve(pointer.size_or_type)?;
         ensure!(function.kind == Kind::FuncProto, "btf_trace_{name} is no function");
         Ok(function.vlen.checked_sub(1))
+    }
+
+    /// Whether the kernel has a function of this name with at least so many arguments.
+    ///
+    /// # Errors
+    /// If the blob is damaged.
+    pub fn has_function(&self, name: &str, arguments: usize) -> Result<bool> {
+        let Some(id) = self.find(&[Kind::Func], name) else { return Ok(false) };
+        let prototype = self.resolve(self.get(id)?.size_or_type)?;
+        Ok(prototype.kind == Kind::FuncProto && prototype.vlen >= arguments)
     }
 
     /// Names and values of an enum, in order; `None` if the kernel has no such enum.

@@ -37,6 +37,9 @@ impl Counters {
             ring_full: sum(counter::RING_FULL),
             socketless_not_detailed: sum(counter::SOCKETLESS_NOT_DETAILED),
             owner_not_remembered: sum(counter::OWNER_NOT_REMEMBERED),
+            repeated_not_detailed: sum(counter::REPEATED_NOT_DETAILED),
+            owners_remembered: sum(counter::OWNER_REMEMBERED),
+            owners_forgotten: sum(counter::OWNER_FORGOTTEN),
         })
     }
 }

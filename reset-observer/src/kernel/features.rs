@@ -4,7 +4,9 @@ use anyhow::{Result, ensure};
 
 use super::{
     btf::Btf,
+    hooks::{HOOKS, Outcome},
     offsets::{self, Offsets},
+    programs::PROGRAMS,
 };
 
 /// The tracepoints without which there is nothing to observe, with the fewest arguments that the programs need.
@@ -18,6 +20,10 @@ pub struct Features {
     pub offsets: Offsets,
     /// Names of `sk_rst_reason`, by value; empty on kernels that give no reason (before 6.10).
     pub reset_reasons: Vec<(String, u32)>,
+    /// Whether `mark_victim` hands over the task; before Linux 6.9 and its backports it was the process id.
+    pub victim_is_task: bool,
+    /// What became of the optional hooks; empty until the programs were loaded.
+    pub hooks: Vec<Outcome>,
 }
 
 /// One optional feature and whether it is there: an entry of `ready`, a line of `doctor`, and a series of
@@ -64,7 +70,8 @@ impl Features {
     pub fn optional(btf: &Btf, offsets: Offsets) -> Result<Self> {
         let with_reason = btf.tracepoint_arity("tcp_send_reset")? >= Some(3);
         let reasons = if with_reason { btf.enum_values("sk_rst_reason")?.unwrap_or_default() } else { Vec::new() };
-        Ok(Self { offsets, reset_reasons: reasons })
+        let victim_is_task = btf.tracepoint_arity("mark_victim")? >= Some(2);
+        Ok(Self { offsets, reset_reasons: reasons, victim_is_task, hooks: Vec::new() })
     }
 
     /// Whether `tcp_send_reset` carries a reason.
@@ -73,11 +80,23 @@ impl Features {
         !self.reset_reasons.is_empty()
     }
 
+    /// Names of the programs that are attached, once they were loaded.
+    pub fn attached(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let optional = self.hooks.iter().filter(|outcome| outcome.refused.is_none()).map(|outcome| outcome.hook.name);
+        PROGRAMS.into_iter().chain(optional)
+    }
+
     /// Every optional feature, present or not.
     #[must_use]
     pub fn list(&self) -> Vec<Feature> {
         let has = |structure: &str| !self.offsets.missing.iter().any(|line| line.starts_with(structure));
-        vec![
+        let hooks = HOOKS.map(|hook| Feature {
+            name: hook.feature,
+            present: self.hooks.iter().any(|outcome| outcome.hook == hook && outcome.refused.is_none()),
+            purpose: hook.purpose,
+            remedy: hook.remedy,
+        });
+        let fields = [
             Feature {
                 name: "reset_reason",
                 present: self.has_reset_reason(),
@@ -108,6 +127,7 @@ impl Features {
                 purpose: "telling connections apart that use the same addresses one after the other",
                 remedy: "update reset-observer: this kernel has sockets of another layout",
             },
-        ]
+        ];
+        fields.into_iter().chain(hooks).collect()
     }
 }

@@ -9,7 +9,7 @@ use aya::{
 };
 use reset_observer_ebpf::{MAX_PORTS, symbol};
 
-use super::features::Features;
+use super::{btf::Btf, features::Features, hooks};
 
 /// Built by `build.rs`; empty if that was told to skip it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/reset-observer-programs"));
@@ -33,6 +33,8 @@ pub struct Options<'a> {
     pub ring_bytes: u32,
     /// Level of the programs' own log: 0 is off, 1 error to 5 trace, as in aya-log.
     pub log_level: u8,
+    /// Look at every packet that arrives at a socket, where fentry is refused.
+    pub rst_packets_by_cgroup: bool,
 }
 
 /// The loaded programs. Dropping it detaches them.
@@ -42,35 +44,47 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Loads and attaches everything.
+    /// Loads and attaches everything. What became of the optional hooks is noted in `features`.
     ///
     /// # Errors
     /// If the object is empty, the kernel refuses a program (the verifier's last words are in the message), or more
     /// than [`MAX_PORTS`] ports are given.
-    pub fn load(features: &Features, options: &Options<'_>) -> Result<Self> {
+    pub fn load(types: &Btf, features: &mut Features, options: &Options<'_>) -> Result<Self> {
         ensure!(
             !OBJECT.is_empty(),
             "this program was built without its eBPF part (AYA_BUILD_SKIP was set): run `cargo xtask setup` and build again"
         );
         ensure!(options.ports.len() <= MAX_PORTS, "at most {MAX_PORTS} ports can be observed at once");
+        let mut ebpf = Self::load_object(features, options)?;
+        for name in PROGRAMS {
+            attach(&mut ebpf, name).map_err(explain)?;
+        }
+        features.hooks = hooks::attach_all(&mut ebpf, types, options.rst_packets_by_cgroup);
+        for outcome in &features.hooks {
+            if let Some(reason) = &outcome.refused {
+                log::debug!("without {}: {reason}", outcome.hook.name);
+            }
+        }
+        Ok(Self { ebpf })
+    }
+
+    fn load_object(features: &Features, options: &Options<'_>) -> Result<Ebpf> {
         let mut ports = [0_u16; MAX_PORTS];
         ports[..options.ports.len()].copy_from_slice(options.ports);
         let has_reason = u32::from(features.has_reset_reason());
-        let mut ebpf = EbpfLoader::new()
+        let victim_is_task = u32::from(features.victim_is_task);
+        EbpfLoader::new()
             // The object has no relocations against the kernel's types, so aya need not read them (20 MiB).
             .btf(None)
             .override_global(symbol::OFFSETS, &features.offsets.table[..], true)
             .override_global(symbol::PORTS, &ports[..], true)
             .override_global(symbol::HAS_REASON, &has_reason, true)
+            .override_global(symbol::VICTIM_IS_TASK, &victim_is_task, true)
             .override_global(aya_log::LEVEL, &options.log_level, true)
             .map_max_entries(symbol::RECORDS, options.ring_bytes)
             .load(OBJECT)
             .context("the kernel did not take the eBPF object")
-            .map_err(explain)?;
-        for name in PROGRAMS {
-            attach(&mut ebpf, name).map_err(explain)?;
-        }
-        Ok(Self { ebpf })
+            .map_err(explain)
     }
 
     /// Takes a map out of the object, to be wrapped and kept by its reader.

@@ -29,6 +29,11 @@ pub(super) const fn evidence(evidence: Evidence) -> &'static str {
         Evidence::OwnerExiting => "the process that sent the reset was exiting",
         Evidence::ClientLeftBefore => "the client had left just before",
         Evidence::DataAfterClose => "the reset answers data that came after the close",
+        Evidence::NobodyAnswered => "the request was sent again and again, and nothing came back",
+        Evidence::RstOfLiveSocket => "the reset is a live socket's, aborted by its owner",
+        Evidence::RstOfUnknownConnection => "the reset is of a host that knew no such connection",
+        Evidence::TtlUnlikeSynAck => "the reset came from another distance than the backend's own packets",
+        Evidence::OomKilled => "the out-of-memory killer chose the backend's process",
     }
 }
 

@@ -103,7 +103,9 @@ impl Btf {
                 let (element, count) = (u32_at(&self.data, of.body)?, u32_at(&self.data, of.body + 8)?);
                 self.size(element, depth - 1)?.checked_mul(count).context("an array larger than 4 GiB")
             }
-            Kind::Typedef | Kind::Modifier | Kind::FuncProto | Kind::Other => bail!("type {id} has no size"),
+            Kind::Typedef | Kind::Modifier | Kind::Func | Kind::FuncProto | Kind::Other => {
+                bail!("type {id} has no size")
+            }
         }
     }
 }
