@@ -5,9 +5,11 @@ use aya_log_ebpf::debug;
 use reset_observer_ebpf::record::Hook;
 
 use crate::{
+    accepted,
     emit::submit,
     global::is_observed,
     last_change, owner, process,
+    rst_packet::Tuple,
     socket::{self, TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT},
     tcp_receive_reset::reserve_for,
 };
@@ -22,8 +24,7 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     let new: u32 = ctx.arg(2);
     match (old as u8, new as u8) {
         (TCP_CLOSE, TCP_SYN_SENT) => opened(sk),
-        // An accepted connection may get the address of a socket whose end was not seen.
-        (TCP_SYN_RECV, TCP_ESTABLISHED) => owner::forget(sk),
+        (TCP_SYN_RECV, TCP_ESTABLISHED) => was_accepted(sk),
         (old @ TCP_ESTABLISHED, new @ TCP_CLOSE_WAIT) => emit(ctx, sk, Hook::FinReceived, old, new),
         (old @ TCP_ESTABLISHED, new @ TCP_FIN_WAIT1) | (old @ TCP_CLOSE_WAIT, new @ TCP_LAST_ACK) => {
             own_close(ctx, sk, old, new);
@@ -53,6 +54,16 @@ fn opened(sk: u64) {
     let (local_port, remote_port) = socket::ports(sk);
     if is_observed(local_port, remote_port) && socket::is_tcp(sk) {
         owner::remember(sk);
+    }
+}
+
+/// An accepted connection may get the address of a socket whose end was not seen.
+#[inline(always)]
+fn was_accepted(sk: u64) {
+    owner::forget(sk);
+    let (local_port, remote_port) = socket::ports(sk);
+    if is_observed(local_port, remote_port) {
+        accepted::note(&Tuple { remote: socket::remote_addr(sk), local_port, remote_port });
     }
 }
 

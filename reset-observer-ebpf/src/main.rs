@@ -7,6 +7,7 @@ use aya_ebpf::{
     programs::{FEntryContext, RawTracePointContext, SkBuffContext},
 };
 
+mod accepted;
 mod cgroup_ingress;
 mod emit;
 mod global;

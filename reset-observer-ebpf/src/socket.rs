@@ -90,6 +90,31 @@ pub(crate) fn fill_identity(record: &mut RawRecord, socket: u64) {
     }
 }
 
+/// The other end's address, an IPv4 one in the first four bytes.
+#[inline(always)]
+pub(crate) fn remote_addr(socket: u64) -> [u8; 16] {
+    let mut address = [0; 16];
+    let family: u16 = read_or_zero(socket, Field::Family);
+    if family == AF_INET {
+        fill_ipv4(&mut address, read_or_zero(socket, Field::RemoteV4));
+    } else if family == AF_INET6 {
+        address = read_or_zero(socket, Field::RemoteV6);
+        unmap(&mut address);
+    }
+    address
+}
+
+/// A listening socket for both families accepts an IPv4 peer as `::ffff:a.b.c.d`, whom its own end knows as IPv4.
+#[inline(always)]
+fn unmap(address: &mut [u8; 16]) {
+    // SAFETY: an array of 16 bytes can be read as words of any alignment.
+    let words: [u32; 4] = unsafe { core::ptr::read_unaligned(address.as_ptr().cast()) };
+    if words[0] == 0 && words[1] == 0 && words[2] == 0xffff_u32.to_be() {
+        *address = [0; 16];
+        fill_ipv4(address, words[3].to_ne_bytes());
+    }
+}
+
 #[inline(always)]
 pub(crate) fn fill_ipv4(to: &mut [u8; 16], address: [u8; 4]) {
     to[0] = address[0];

@@ -10,6 +10,7 @@ use reset_observer_ebpf::{
 };
 
 use crate::{
+    accepted,
     emit::{count, reserve, submit},
     global::is_observed,
     last_change, owner, rst_packet, socket,
@@ -25,6 +26,7 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     // SAFETY: `reserve_for` initialised the record.
     let record = unsafe { entry.assume_init_mut() };
     rst_packet::fill(record);
+    accepted::fill(record);
     debug!(ctx, "reset received in state {} on ports {} {}", state, record.local_port, record.remote_port);
     submit(entry);
 }

@@ -36,17 +36,20 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 19] = [
+const RULES: [Rule; 22] = [
     proxy::worker_died,
     proxy::handshake_refused,
     proxy::client_reset,
     proxy::reset_by_this_end,
+    idle::closed_by_this_end_first,
     idle::nothing_outstanding,
     backend::local_process_ended,
     race::closed_while_the_request_crossed,
     backend::turned_away_with_fin,
+    race::closed_with_the_request_unread,
     backend::local_peer_aborted,
     middlebox::answered_sooner_than_the_backend_could,
+    middlebox::not_sent_by_the_local_backend,
     middlebox::answered_from_elsewhere,
     middlebox::swallowed,
     backend::vanished,

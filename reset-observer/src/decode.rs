@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use reset_observer_ebpf::record::{Hook, RECORD_VERSION, RawPacket, RawRecord, RawSnapshot, SocketKind, flag};
+use reset_observer_ebpf::record::{Hook, RECORD_VERSION, RawPacket, RawRecord, SocketKind, flag};
 use zerocopy::FromBytes as _;
 
 use crate::record::{
@@ -21,6 +21,9 @@ const ACK: u8 = 0x10;
 mod jiffies;
 
 pub use jiffies::JiffyClock;
+
+/// By how much the count of jiffies may be behind when it is taken.
+const LATE_JIFFIES: u32 = 2;
 
 /// Turns bytes into records. Holds what it has learned of the length of a jiffy.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +81,7 @@ impl Decoder {
             exit: has(flag::EXITING).then(|| Exit::from_wait_code(raw.exit_code)),
             snapshot: has(flag::SNAPSHOT).then(|| self.snapshot(raw, hook, state_before)),
             packet: has(flag::PACKET).then(|| packet(&raw.packet)),
+            peer_on_host: has(flag::PEER_ON_HOST),
         })
     }
 
@@ -157,17 +161,20 @@ impl Decoder {
 
     /// Whether, of a payload received and a request sent in the same jiffy, the request came last. Two facts show it:
     ///
-    /// * A round trip is longer than a jiffy, so that the payload cannot be the answer to that request.
-    /// * Data was acknowledged after that jiffy. An answer would have acknowledged its request with itself.
+    /// * A round trip is longer than that, so that the payload cannot be the answer to that request.
+    /// * Data was acknowledged later. An answer would have acknowledged its request with itself.
+    ///
+    /// The count of jiffies may lag behind while processors sleep, so both allow for [`LATE_JIFFIES`].
     fn request_followed(&self, raw: &RawRecord) -> bool {
         let from = &raw.snapshot;
         let Some(jiffy) = self.jiffies.duration(1) else { return false };
-        let rtt_exceeds_jiffy = from.rtt_min_us != u32::MAX && Duration::from_micros(from.rtt_min_us.into()) > jiffy;
+        let slack = jiffy * LATE_JIFFIES;
+        let rtt_exceeds_jiffy = from.rtt_min_us != u32::MAX && Duration::from_micros(from.rtt_min_us.into()) > slack;
         #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps the low 32 bits of jiffies")]
         let jiffies_since = (raw.jiffies as u32).wrapping_sub(from.last_receive).saturating_sub(1);
         let since = self.jiffies.duration(jiffies_since.into()).unwrap_or_default();
         let end_of_jiffy = KernelTime(raw.time_ns).before(since);
-        rtt_exceeds_jiffy || microseconds(from.delivered_us) > end_of_jiffy
+        rtt_exceeds_jiffy || microseconds(from.delivered_us) > end_of_jiffy.after(slack)
     }
 
     fn idle_now(&self, raw: &RawRecord) -> Option<Duration> {

@@ -321,4 +321,6 @@ pub struct Record {
     pub snapshot: Option<Snapshot>,
     /// The reset packet, where it was looked at.
     pub packet: Option<Packet>,
+    /// The other end is on this host, and its kernel would have recorded each reset that it sent.
+    pub peer_on_host: bool,
 }

@@ -82,6 +82,7 @@ pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapsho
             exit: None,
             snapshot: Some(snapshot),
             packet: None,
+            peer_on_host: false,
         },
         leg: Leg::Upstream,
         process: Some(ProcessLabel { pid: 3632, name: "nginx".into(), role: Role::Worker, ordinal: Some(0) }),

@@ -173,6 +173,8 @@ closed_enum! {
         RstOfUnknownConnection = "rst_of_unknown_connection",
         /// The reset came from another distance than the backend's own packets.
         TtlUnlikeSynAck = "ttl_unlike_syn_ack",
+        /// The backend on this host closed without having read the request.
+        RequestLeftUnread = "request_left_unread",
         /// The out-of-memory killer chose the backend's process.
         OomKilled = "oom_killed",
     }

@@ -53,6 +53,7 @@ fn record(local: &str, remote: &str) -> Record {
         exit: None,
         snapshot: None,
         packet: None,
+        peer_on_host: false,
     }
 }
 

@@ -22,10 +22,10 @@ pub(super) fn local_process_ended(facts: &Facts<'_>) -> Option<Decision> {
     if facts.reset_received() || facts.unread() {
         return facts.decide(cause, Confidence::High);
     }
-    // Request and payload in one jiffy: not known which came last. A process that dies right then most likely died of
-    // that request.
-    if facts.tie() && facts.idle_now().is_some_and(|idle| idle <= DIED_OF_IT) {
-        return facts.decide(cause, Confidence::Low);
+    // Payload came last, or in the same jiffy as the request. A process that dies right then was most likely still at
+    // it; that it had just finished, and died of something else, is possible.
+    if facts.idle_now().is_some_and(|idle| idle <= DIED_OF_IT) {
+        return facts.decide(cause, Confidence::Medium);
     }
     facts.harmless(if exit.in_good_order() { Confidence::High } else { Confidence::Medium })
 }
@@ -68,7 +68,8 @@ pub(super) fn turned_away(facts: &Facts<'_>) -> Option<Decision> {
 
 /// The same with a FIN: the application accepted and closed before the request came.
 pub(super) fn turned_away_with_fin(facts: &Facts<'_>) -> Option<Decision> {
-    if !facts.fin_seen() || !facts.flight_never_acked() || facts.reused() {
+    let before_the_request = facts.flight_never_acked() || facts.nothing_sent();
+    if !facts.fin_seen() || !before_the_request || facts.reused() {
         return None;
     }
     turned_away(facts)

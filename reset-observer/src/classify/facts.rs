@@ -79,11 +79,6 @@ impl<'a> Facts<'a> {
         self.snapshot.and_then(|snapshot| snapshot.last_payload)
     }
 
-    /// Request and payload in the same jiffy.
-    pub(super) fn tie(&self) -> bool {
-        self.last_payload() == Some(LastPayload::Tie)
-    }
-
     /// A request went out, its peer's kernel acknowledged some or all of it, and no response byte came after it.
     pub(super) fn acked_without_response(&self) -> bool {
         let sent = self.snapshot.is_some_and(|snapshot| snapshot.bytes_sent > 0);
@@ -159,6 +154,24 @@ impl<'a> Facts<'a> {
         self.case.peer.as_ref().is_some_and(|peer| peer.sent().is_some())
     }
 
+    /// The backend is on this host, and sent no reset on this connection.
+    pub(super) fn peer_never_sent(&self) -> bool {
+        let here = self.case.connection.reset().is_some_and(|reset| reset.peer_on_host);
+        here && !self.peer_sent() && self.peer_exit().is_none()
+    }
+
+    /// The backend on this host closed without having read anything of the outstanding request.
+    pub(super) fn peer_left_request_unread(&self) -> bool {
+        let peer = self.case.peer.as_ref().and_then(|peer| peer.sent()).and_then(|sent| sent.snapshot);
+        let flight = self.snapshot.map(|snapshot| snapshot.unacked);
+        peer.zip(flight).is_some_and(|(peer, flight)| flight > 0 && peer.unread >= flight)
+    }
+
+    /// This end had closed before the peer's reset came.
+    pub(super) fn closed_by_this_end_first(&self) -> bool {
+        matches!(self.state(), Some(TcpState::FinWait1 | TcpState::FinWait2 | TcpState::TimeWait))
+    }
+
     /// Whether the backend on this host had read nothing of what had arrived when it sent its reset; `None` if it is not
     /// on this host, or sent none.
     pub(super) fn peer_read_nothing(&self) -> Option<bool> {
@@ -220,6 +233,8 @@ impl<'a> Facts<'a> {
             (self.idle_matches(), Evidence::IdleMatchesLearnedTimeout),
             (gap_far.is_some_and(|(timeout, gap)| timeout.is_far_above(gap)), Evidence::IdleShortOfLearnedTimeout),
             (self.peer_sent() && exit.is_none(), Evidence::LocalPeerSent),
+            (self.peer_never_sent() && self.reset_received(), Evidence::LocalPeerNeverSent),
+            (self.peer_left_request_unread(), Evidence::RequestLeftUnread),
             (self.case.oom_killed, Evidence::OomKilled),
             (self.ttl_unlike_syn_ack(), Evidence::TtlUnlikeSynAck),
             (self.rst_of_live_socket(), Evidence::RstOfLiveSocket),

@@ -8,13 +8,23 @@ use crate::verdict::{Confidence, Leg};
 /// A response that was still coming would not pause this long before a reset, in the usual case.
 const SURELY_IDLE: Duration = Duration::from_secs(1);
 
+/// This end had closed before the peer's reset came: nginx was done with the connection, or had given it up.
+pub(super) fn closed_by_this_end_first(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.closed_by_this_end_first() || !facts.reset_received() || facts.flight_never_acked() {
+        return None;
+    }
+    facts.harmless(Confidence::Medium)
+}
+
 /// Nothing was outstanding: no request was sent, or its response had come and the connection lay idle.
 ///
 /// A FIN right after payload is the end of a response that ends with the connection, which looks the same as a response
 /// cut short; [`response_ended_with_the_connection`] says so with less confidence.
 pub(super) fn nothing_outstanding(facts: &Facts<'_>) -> Option<Decision> {
     if facts.nothing_sent() && !facts.unread() && facts.leg() == Leg::Upstream && facts.nothing_received() {
-        return facts.harmless(Confidence::High);
+        // Right after it was opened a request was about to be sent: that is another rule's.
+        let confidence = if facts.fin_seen() { Confidence::Medium } else { Confidence::Low };
+        return (!facts.cut_when_opened()).then(|| facts.harmless(confidence)).flatten();
     }
     let idle = facts.idle_now().is_some_and(|idle| idle >= SURELY_IDLE);
     if !facts.response_began() || !facts.nothing_unacked() || facts.unread() || !idle {

@@ -40,6 +40,12 @@ pub(super) fn reset_of_an_idle_connection(facts: &Facts<'_>) -> Option<Decision>
         .flatten()
 }
 
+/// The same reset, and the backend is on this host, whose kernel recorded no reset of its: somebody else sent it.
+pub(super) fn not_sent_by_the_local_backend(facts: &Facts<'_>) -> Option<Decision> {
+    let forged = lost_without_trace(facts) && facts.peer_never_sent();
+    forged.then(|| facts.decide(Cause::MiddleboxIdleDrop, Confidence::High)).flatten()
+}
+
 /// The same reset from another distance than the backend's own packets.
 pub(super) fn answered_from_elsewhere(facts: &Facts<'_>) -> Option<Decision> {
     let elsewhere = lost_without_trace(facts) && facts.ttl_unlike_syn_ack();

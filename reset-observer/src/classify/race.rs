@@ -29,3 +29,12 @@ pub(super) fn reset_at_the_learned_timeout(facts: &Facts<'_>) -> Option<Decision
     }
     facts.decide(Cause::KeepaliveRace, Confidence::Medium)
 }
+
+/// The backend on this host closed a pooled connection without having read the request: not for what was in it. Few
+/// reasons but idleness are left; a limit of requests per connection, or draining before a stop, are.
+pub(super) fn closed_with_the_request_unread(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.reset_received() || !facts.reused() || !facts.peer_left_request_unread() || facts.server_vanished() {
+        return None;
+    }
+    facts.decide(Cause::KeepaliveRace, if facts.idle_matches() { Confidence::High } else { Confidence::Medium })
+}

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     attribute::Attributed,
     correlate::Correlator,
-    record::{Event, Exit, LastPayload, Snapshot, TcpState},
+    record::{Event, Exit, LastPayload, Packet, Snapshot, TcpState},
     sample::{
         acknowledged, at, exit_close, fin, from_port, idle, peer_reset, proxy, refused, requested, reset, upstream,
     },
@@ -199,6 +199,77 @@ fn a_client_that_resets_in_mid_response_left() {
     done.leg = Leg::Client;
     done.record.snapshot.as_mut().unwrap().last_payload = Some(LastPayload::Sent);
     assert_eq!(says([done]).0, Cause::IdleClose);
+}
+
+#[test]
+fn a_reset_that_the_local_backend_never_sent_is_a_middleboxs() {
+    let mut forged = reset(1993, TcpState::Established, requested(at(1990), SECOND / 2));
+    forged.record.peer_on_host = true;
+    let decision = decide([forged.clone()]);
+    assert_eq!((decision.cause, decision.confidence), (Cause::MiddleboxIdleDrop, Confidence::High));
+    assert!(decision.evidence.contains(&Evidence::LocalPeerNeverSent));
+    assert_ne!(says([forged, peer_reset(1992)]).0, Cause::MiddleboxIdleDrop);
+}
+
+#[test]
+fn a_reset_from_another_distance_is_a_middleboxs_unless_a_live_socket_sent_it() {
+    let mut elsewhere = reset(2011, TcpState::Established, requested(at(1990), SECOND / 2));
+    let packet =
+        Packet { tcp_flags: 4, ttl: 252, syn_ack_ttl: Some(63), window: 0, seq: 1, ack: None, timestamp: false };
+    elsewhere.record.packet = Some(packet);
+    assert_eq!(says([elsewhere.clone()]), (Cause::MiddleboxIdleDrop, Confidence::High));
+    elsewhere.record.packet = Some(Packet { ack: Some(7), timestamp: true, window: 78, ..packet });
+    assert_eq!(says([elsewhere]).0, Cause::Unknown);
+}
+
+#[test]
+fn a_request_that_nobody_answers_is_said_when_this_end_gives_up() {
+    let silent = |total_retransmits| {
+        let snapshot = Snapshot { total_retransmits, ..requested(at(1990), 10 * SECOND) };
+        upstream(62_000, Event::ClosedUnacked, TcpState::Established, snapshot)
+    };
+    let decision = decide([silent(8)]);
+    assert_eq!((decision.cause, decision.confidence), (Cause::MiddleboxIdleDrop, Confidence::Medium));
+    assert_eq!(decision.evidence[0], Evidence::NobodyAnswered);
+    let mut correlator = Correlator::new(Duration::from_millis(300));
+    correlator.handle(silent(0));
+    assert!(correlator.flush().is_empty(), "a close right after sending says nothing");
+}
+
+#[test]
+fn a_request_left_unread_by_a_backend_that_lives_is_a_race() {
+    let mut unread = peer_reset(1999);
+    unread.record.snapshot = Some(Snapshot { unread: 73, ..idle(SECOND) });
+    let lost = reset(2000, TcpState::Established, requested(at(1990), SECOND));
+    assert_eq!(says([unread, lost]), (Cause::KeepaliveRace, Confidence::Medium));
+}
+
+#[test]
+fn what_comes_after_this_end_closed_hurts_nobody() {
+    let after = reset(2000, TcpState::FinWait1, acknowledged(at(1990)));
+    assert_eq!(says([after.clone()]).0, Cause::IdleClose);
+    assert_eq!(says([after, exit_close(2000, Exit::Signal(9))]).0, Cause::IdleClose);
+}
+
+#[test]
+fn a_backend_that_dies_in_mid_response_crashed_but_not_surely() {
+    let in_response = fin(2000, idle(Duration::from_millis(4)));
+    let said = says([in_response, exit_close(2000, Exit::Signal(9))]);
+    assert_eq!(said, (Cause::BackendCrash, Confidence::Medium));
+}
+
+#[test]
+fn a_connection_closed_before_its_first_request_was_turned_away_or_only_spare() {
+    let unused = Snapshot {
+        bytes_sent: 0,
+        bytes_acked: 0,
+        bytes_received: 0,
+        last_payload: None,
+        first_transmit_at: None,
+        ..idle(SECOND)
+    };
+    assert_eq!(says([fin(1001, unused)]), (Cause::ConnectionLimit, Confidence::Medium));
+    assert_eq!(says([fin(9000, unused)]), (Cause::IdleClose, Confidence::Medium));
 }
 
 /// A small generator of orders: every permutation of up to four events.

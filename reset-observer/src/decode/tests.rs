@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use reset_observer_ebpf::record::RawSnapshot;
 use zerocopy::IntoBytes as _;
 
 use super::*;

@@ -144,8 +144,9 @@ fn attach_cgroup(ebpf: &mut Ebpf, name: &str) -> Result<()> {
     let root = File::open(&root).with_context(|| format!("cannot open the cgroup {}", root.display()))?;
     let program: &mut CgroupSkb = program(ebpf, name)?.try_into()?;
     program.load().context("the kernel refused the program")?;
+    // "Single" stands for no flags: links always share a cgroup with others.
     program
-        .attach(root, CgroupSkbAttachType::Ingress, CgroupAttachMode::AllowMultiple)
+        .attach(root, CgroupSkbAttachType::Ingress, CgroupAttachMode::Single)
         .context("cannot attach to the root cgroup")?;
     Ok(())
 }
