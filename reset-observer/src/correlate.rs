@@ -86,8 +86,9 @@ impl Correlator {
         if event.leg == Leg::Client && matches!(event.record.event, Event::FinReceived | Event::ResetReceived) {
             self.client_left.insert(event.record.netns, event.record.at);
         }
-        if event.record.event == Event::ListenerExit {
-            // There is no connection; the dying process's own connections tell of it one by one.
+        // Neither is the end of a connection. A dying process closes its connections one by one, which tell of it; and
+        // what is sent again may still be answered, and if not, the end says so.
+        if matches!(event.record.event, Event::ListenerExit | Event::Retransmitted) {
             return;
         }
         let ends = Ends::of(&event.record);

@@ -113,7 +113,7 @@ impl Connection {
             Event::FinReceived => self.fin.get_or_insert(record),
             Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert(record),
             Event::ClosedUnacked | Event::Failed { .. } => self.given_up.get_or_insert(record),
-            // A sign of what may come, which the end repeats.
+            // No end of a connection: the correlator keeps it away.
             Event::Retransmitted => return,
             Event::ResetReceived => self.reset.get_or_insert(record),
             Event::ResetSent { data_after_close, .. } => {
@@ -305,9 +305,10 @@ impl Connection {
 
 /// Whether a request was, or may have been, without its response at the event.
 fn is_outstanding(record: &Record) -> bool {
-    let by_socket = record
-        .snapshot
-        .is_some_and(|snapshot| snapshot.unacked > 0 || snapshot.last_payload == Some(LastPayload::Sent));
+    let by_socket = record.snapshot.is_some_and(|snapshot| {
+        let unanswered = snapshot.bytes_sent > 0 && snapshot.bytes_received == 0;
+        snapshot.unacked > 0 || unanswered || snapshot.last_payload == Some(LastPayload::Sent)
+    });
     by_socket || refused(record)
 }
 
