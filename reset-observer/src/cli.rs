@@ -33,6 +33,9 @@ Examples:
 
 Exit status: 0 done, 1 failed while running, 2 bad usage or a missing prerequisite.";
 
+/// Size of the ring buffer unless told otherwise, bytes.
+pub const DEFAULT_RING_BYTES: u32 = 1 << 20;
+
 /// The command line.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "reset-observer", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]

@@ -31,13 +31,6 @@ use crate::{
     verdict::Verdict,
 };
 
-<<<<<<< HEAD
-/// Size of the ring buffer. A record takes 264 bytes with its header, so a burst of about four thousand fits while
-/// user space is not scheduled: a crash that cuts every pooled connection of a large proxy.
-pub(super) const RING_BYTES: u32 = 1 << 20;
-
-=======
->>>>>>> 76f5271 (User space for silence, deaths and packets)
 /// aya-log's number for its level "debug".
 const PROGRAM_LOG_DEBUG: u8 = 4;
 
@@ -142,19 +135,12 @@ impl Session {
 }
 
 /// What the running kernel offers.
-<<<<<<< HEAD
-fn detect() -> Result<Features> {
+fn detect() -> Result<(Btf, Features)> {
     let started = Instant::now();
     let btf = Btf::load(kernel::btf_path())?;
-    let features = Features::detect(&btf).context("this kernel cannot be observed");
-    log::debug!("looked every field up among {} types in {:.1?}", btf.len(), started.elapsed());
-    features
-=======
-fn detect() -> Result<(Btf, Features)> {
-    let btf = Btf::load(kernel::btf_path())?;
     let features = Features::detect(&btf).context("this kernel cannot be observed")?;
+    log::debug!("looked every field up among {} types in {:.1?}", btf.len(), started.elapsed());
     Ok((btf, features))
->>>>>>> 76f5271 (User space for silence, deaths and packets)
 }
 
 /// The monotonic clock, the same that the programs read.

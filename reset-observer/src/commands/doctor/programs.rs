@@ -9,13 +9,13 @@ use anyhow::{Context as _, Error, Result};
 use rustix::thread::CapabilitySet;
 
 use crate::{
-    commands::session::RING_BYTES,
+    cli::DEFAULT_RING_BYTES,
     kernel::{
         btf::Btf,
         counters::Counters,
         features::{Feature, Features},
         privilege,
-        programs::{self, Options, PROGRAMS, Programs},
+        programs::{self, Options, Programs},
         ring::Ring,
     },
     sink::checks::{Check, Finding},
@@ -40,8 +40,13 @@ pub(super) fn built_in() -> Check {
 pub(super) enum Attempt {
     /// It was not made, for this reason.
     NotMade(String),
-    /// The programs ran for an instant; how long the whole took.
-    Loaded(Duration),
+    /// So many programs ran for an instant.
+    Loaded {
+        /// How long the whole took.
+        took: Duration,
+        /// How many, the optional ones included.
+        attached: usize,
+    },
     /// The kernel would not have them.
     Failed(Error),
 }
@@ -56,20 +61,23 @@ pub(super) fn load(btf: Option<&Btf>, effective: Option<CapabilitySet>) -> (Atte
     if !missing.is_empty() {
         return (Attempt::NotMade(format!("{missing} missing")), None);
     }
-    let features = match Features::detect(btf) {
+    let mut features = match Features::detect(btf) {
         Ok(features) => features,
         Err(error) => return (Attempt::NotMade(format!("{error:#}")), None),
     };
     let started = Instant::now();
-    match try_all(&features) {
-        Ok(()) => (Attempt::Loaded(started.elapsed()), Some(features.list())),
+    match try_all(btf, &mut features) {
+        Ok(()) => {
+            let attached = features.attached().count();
+            (Attempt::Loaded { took: started.elapsed(), attached }, Some(features.list()))
+        }
         Err(error) => (Attempt::Failed(error), None),
     }
 }
 
-fn try_all(features: &Features) -> Result<()> {
-    let options = Options { ports: &[], ring_bytes: RING_BYTES, log_level: 0 };
-    let mut programs = Programs::load(features, &options)?;
+fn try_all(btf: &Btf, features: &mut Features) -> Result<()> {
+    let options = Options { ports: &[], ring_bytes: DEFAULT_RING_BYTES, log_level: 0, rst_packets_by_cgroup: false };
+    let mut programs = Programs::load(btf, features, &options)?;
     drop(Ring::new(&mut programs)?);
     Counters::new(&mut programs)?.read().context("the counters cannot be read").map(drop)
 }
@@ -78,7 +86,7 @@ impl Attempt {
     /// Whether rights, not the programs, may be the reason that they do not run.
     pub(super) fn is_refusal(&self) -> bool {
         match self {
-            Self::Loaded(_) => false,
+            Self::Loaded { .. } => false,
             Self::NotMade(reason) => reason.starts_with("CAP_"),
             Self::Failed(error) => error.chain().any(|cause| {
                 let io = cause.downcast_ref::<io::Error>();
@@ -90,8 +98,8 @@ impl Attempt {
     /// The line that says so.
     pub(super) fn check(&self) -> Check {
         let finding = match self {
-            Self::Loaded(took) => {
-                Finding::ok(format!("{} load, attach and detach in {} ms", PROGRAMS.len(), took.as_millis()))
+            Self::Loaded { took, attached } => {
+                Finding::ok(format!("{attached} load, attach and detach in {} ms", took.as_millis()))
             }
             Self::NotMade(reason) => {
                 Finding::unknown(format!("not tried: {reason}"), "do what the lines above say, then run doctor again")
@@ -136,7 +144,7 @@ mod tests {
         assert!(Attempt::Failed(denied).is_refusal());
         assert!(!Attempt::Failed(anyhow!("the verifier: invalid access")).is_refusal());
         assert!(Attempt::NotMade("CAP_BPF missing".to_owned()).is_refusal());
-        assert!(!Attempt::Loaded(Duration::ZERO).is_refusal());
+        assert!(!Attempt::Loaded { took: Duration::ZERO, attached: 3 }.is_refusal());
     }
 
     #[test]
