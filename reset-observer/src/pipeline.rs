@@ -44,7 +44,7 @@ impl Pipeline {
             Ok(record) => {
                 self.counts.decoded += 1;
                 // JSON, so that a test can read the facts themselves rather than what was concluded of them.
-                log::trace!("record {}", serde_json::to_string(&record).unwrap_or_default());
+                log::debug!("record {}", serde_json::to_string(&record).unwrap_or_default());
                 self.correlator.handle(self.attributor.attribute(record));
             }
             Err(error) => {

@@ -67,7 +67,7 @@ impl Session {
     pub(super) fn start(watch: &WatchArgs) -> Result<Self, Failure> {
         privilege::check().map_err(Failure::Prerequisite)?;
         let features = detect().map_err(Failure::Prerequisite)?;
-        let log_level = if log_enabled!(Level::Debug) { PROGRAM_LOG_DEBUG } else { 0 };
+        let log_level = if log_enabled!(Level::Trace) { PROGRAM_LOG_DEBUG } else { 0 };
         let options = Options { ports: &watch.ports, ring_bytes: RING_BYTES, log_level };
         let mut programs = Programs::load(&features, &options).map_err(Failure::Prerequisite)?;
         // nginx is looked for once records are kept: what it opens meanwhile is known by its owner.

@@ -15,8 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the observer may take to get ready: the verifier is what an emulated machine is slowest at.
 const READY_PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the observer writes before each record at its most talkative level.
-const MARK: &str = "trace: record ";
+/// What the observer writes before each record when it is asked to say more.
+const MARK: &str = "debug: record ";
 
 /// One record of the observer's.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub struct Records {
 impl Records {
     /// Starts the observer and waits until it watches; gives its `ready` line too.
     pub fn start() -> Result<(Self, Value)> {
-        let args = ["observe", "--output", "json", "--all", "--log.level", "trace"];
+        let args = ["observe", "--output", "json", "--all", "--log.level", "debug"];
         let observer = Launch::new("reset-observer", programs::observer()?).args(args).start()?;
         let ready = |line: &str| serde_json::from_str(line).ok().filter(|line: &Value| line["type"] == "ready");
         let ready = observer.stdout.wait_for(0, READY_PATIENCE, ready);
