@@ -102,7 +102,7 @@ fn set_up(bench: &mut Option<Bench>) -> Result<()> {
 /// The lab's own scenarios, under an observer that says no more than usual.
 fn run_scenarios(chosen: impl Fn(&str) -> bool) -> Result<()> {
     for (scenario, family) in SCENARIOS {
-        let name = format!("nginx_{scenario}");
+        let name = check_name(scenario);
         if !chosen(&name) {
             continue;
         }
@@ -114,10 +114,41 @@ fn run_scenarios(chosen: impl Fn(&str) -> bool) -> Result<()> {
     Ok(())
 }
 
+/// Scenarios run on real nginx, and some are called as a check is.
+fn check_name(scenario: &str) -> String {
+    format!("nginx_{scenario}")
+}
+
 fn try_scenario(name: &str, family: Family) -> Result<()> {
     let outcome = trial::try_alone(name, family)?;
     if !outcome.faults.is_empty() {
         bail!("{}", outcome.told());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// What `cargo xtask vm` wrote down of its last runs.
+    const SEEN: &str = include_str!("../../../docs/kernel-support.json");
+
+    #[test]
+    fn every_kernel_was_put_to_the_checks_that_there_are() {
+        let scenarios = SCENARIOS.iter().map(|(name, _)| check_name(name));
+        let facts = all().map(|check| check.name.to_owned());
+        let mut expected: Vec<String> = ["programs".to_owned(), "program_log".to_owned()].into();
+        expected.extend(facts.chain(scenarios));
+        expected.sort();
+        let seen: Value = serde_json::from_str(SEEN).unwrap();
+        for kernel in seen.as_array().unwrap() {
+            let checks = kernel["checks"].as_array().unwrap();
+            let mut names: Vec<_> = checks.iter().map(|check| check["name"].as_str().unwrap()).collect();
+            names.sort_unstable();
+            assert_eq!(names, expected, "docs/kernel-support.md is stale: type `cargo xtask vm`");
+        }
+    }
 }
