@@ -43,7 +43,8 @@ impl Pipeline {
         match self.decoder.decode(bytes) {
             Ok(message) => {
                 self.counts.decoded += 1;
-                log::trace!("record {}", serde_json::to_string(&message).unwrap_or_default());
+                // JSON, so that a test can read the facts themselves rather than what was concluded of them.
+                log::debug!("record {}", serde_json::to_string(&message).unwrap_or_default());
                 self.route(message);
             }
             Err(error) => {

@@ -42,7 +42,7 @@ fn examine() -> Vec<Check> {
     checks.push(rights::required(&effective));
     checks.push(programs::built_in());
     let (loaded, features) = programs::load(btf.as_ref().ok(), effective.as_ref().ok().copied());
-    let surroundings = Surroundings::read();
+    let surroundings = Surroundings::read(types::maps_are_locked_memory(&btf));
     if loaded.is_refusal() {
         checks.extend(surroundings.explain_refusal(effective.as_ref().ok().copied()));
     }

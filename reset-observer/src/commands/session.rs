@@ -64,7 +64,7 @@ impl Session {
     pub(super) fn start(watch: &WatchArgs) -> Result<Self, Failure> {
         privilege::check().map_err(Failure::Prerequisite)?;
         let (types, mut features) = detect().map_err(Failure::Prerequisite)?;
-        let log_level = if log_enabled!(Level::Debug) { PROGRAM_LOG_DEBUG } else { 0 };
+        let log_level = if log_enabled!(Level::Trace) { PROGRAM_LOG_DEBUG } else { 0 };
         let options = Options {
             ports: &watch.ports,
             ring_bytes: watch.ring_size,

@@ -204,3 +204,19 @@ fn a_payload_that_came_before_the_request_was_acknowledged_is_no_answer() {
     raw.snapshot.delivered_us += 50_000;
     assert_eq!(last_payload(&raw), Some(LastPayload::Sent));
 }
+
+/// What the fuzzer kept, see `fuzz/targets/record.rs`: records in a row, of wrong versions and lengths among them.
+#[test]
+fn the_fuzzers_corpus_is_decoded_or_refused() {
+    let (mut decoded, mut refused) = (0, 0);
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/record");
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        let mut decoder = Decoder::default();
+        for bytes in std::fs::read(entry.unwrap().path()).unwrap().chunks(size_of::<RawRecord>()) {
+            let outcome = decoder.decode(bytes);
+            assert!(outcome.is_err() || bytes.len() == size_of::<RawRecord>());
+            *(if outcome.is_ok() { &mut decoded } else { &mut refused }) += 1;
+        }
+    }
+    assert!(decoded > 20 && refused > 20, "{decoded} decoded, {refused} refused");
+}

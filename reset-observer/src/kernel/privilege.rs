@@ -50,18 +50,18 @@ pub fn check() -> Result<()> {
     }
     let verb = if missing.len() == 1 { "is" } else { "are" };
     bail!(
-        "{} {verb} missing: reading the kernel needs CAP_BPF and CAP_PERFMON. {}",
+        "{} {verb} missing: reading the kernel needs CAP_BPF and CAP_PERFMON; {}",
         missing.join(" and "),
         how_to_grant()
     )
 }
 
-/// Sentences that say how to grant this program every capability it has a use for.
+/// Says how to grant this program every capability it has a use for.
 #[must_use]
 pub fn how_to_grant() -> String {
     let program = std::env::current_exe().map_or_else(|_| "reset-observer".into(), |path| path.display().to_string());
     format!(
-        "Run it as root (`sudo {program} ...`), or grant them to the file once (`sudo setcap \
+        "run it as root (`sudo {program} ...`), or grant them to the file once (`sudo setcap \
          cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep {program}`), or in a container add the capabilities \
          BPF and PERFMON"
     )

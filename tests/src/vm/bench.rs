@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -62,6 +63,8 @@ impl Pair {
 
     /// Asks for `path` and waits until the connection is over, whichever way.
     pub fn ask_to_end(&mut self, path: &str, body: &str) -> Result<()> {
+        // The socket tells a request from the handshake only in another jiffy, which may be 10 ms long.
+        thread::sleep(Duration::from_millis(20));
         let length = body.len();
         write!(self.stream, "POST {path} HTTP/1.1\r\nHost: lab\r\nContent-Length: {length}\r\n\r\n{body}")?;
         let ended = self.stream.read_to_end(&mut Vec::new());

@@ -56,6 +56,10 @@ fn set_up() -> Result<()> {
             eprintln!("lab: {error:#}");
         }
     }
+    let up = Command::new("/usr/bin/ip").args(["link", "set", "lo", "up"]).status().context("cannot run ip")?;
+    if !up.success() {
+        bail!("the loopback does not come up ({up})");
+    }
     Ok(())
 }
 

@@ -15,8 +15,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the observer may take to get ready: the verifier is what an emulated machine is slowest at.
 const READY_PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the observer writes before each record at its most talkative level.
-const MARK: &str = "trace: record ";
+/// How many lines tell why it did not.
+const LAST_WORDS: usize = 12;
+
+/// What the observer writes before each record when it is asked to say more.
+const MARK: &str = "debug: record ";
 
 /// One record of the observer's.
 #[derive(Debug, Clone)]
@@ -67,13 +70,17 @@ pub struct Records {
 }
 
 impl Records {
-    /// Starts the observer and waits until it watches; gives its `ready` line too.
-    pub fn start() -> Result<(Self, Value)> {
-        let args = ["observe", "--output", "json", "--all", "--log.level", "trace"];
+    /// Starts the observer with this log level and waits until it watches; gives its `ready` line too.
+    pub fn start(log_level: &str) -> Result<(Self, Value)> {
+        let args = ["observe", "--output", "json", "--all", "--log.level", log_level];
         let observer = Launch::new("reset-observer", programs::observer()?).args(args).start()?;
         let ready = |line: &str| serde_json::from_str(line).ok().filter(|line: &Value| line["type"] == "ready");
         let ready = observer.stdout.wait_for(0, READY_PATIENCE, ready);
-        let ready = ready.with_context(|| format!("it did not get ready; on stderr: {:#?}", observer.stderr.all()))?;
+        let ready = ready.with_context(|| {
+            // The verifier's log has many thousand lines, and the reason stands at the end.
+            let said = observer.stderr.all();
+            format!("it did not get ready; its last words: {:#?}", &said[said.len().saturating_sub(LAST_WORDS)..])
+        })?;
         Ok((Self { observer }, ready))
     }
 

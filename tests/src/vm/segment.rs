@@ -8,6 +8,9 @@ use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto};
 /// The flag of an acknowledgement.
 pub const ACK: u8 = 0x10;
 
+/// The flag of a reset.
+pub const RST: u8 = 0x04;
+
 /// Sends a segment without payload in the name of `from`.
 pub fn send(from: SocketAddrV4, to: SocketAddrV4, flags: u8) -> Result<()> {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::TCP))

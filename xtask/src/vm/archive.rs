@@ -46,8 +46,8 @@ impl Archive {
         if found != package.sha256 {
             fs::remove_file(&file).with_context(|| format!("could not remove {}", file.display()))?;
             bail!(
-                "refused {} {}: its SHA-256 is {found}, but kernel-matrix.toml pins {}; the file was removed from the \
-                 cache. If it is gone from there because Debian replaced it, `cargo xtask vm --pin` pins anew",
+                "refused {} {}: its SHA-256 is {found}, but kernel-matrix.toml pins {}; it was removed from the cache. If \
+                 Debian replaced the package, `cargo xtask vm --pin` pins the new one",
                 package.name,
                 package.version,
                 package.sha256
@@ -150,8 +150,11 @@ impl Archive {
 /// The lines of `sources.list`: sid and backports have no security suite of their own.
 fn sources(suite: &str) -> String {
     let line = |archive: &str, suite: &str| format!("deb [signed-by={KEYS}] {MIRROR}/{archive} {suite} main\n");
-    let security = suite != "sid" && !suite.ends_with("-backports");
-    line("debian", suite) + &security.then(|| line("debian-security", &format!("{suite}-security"))).unwrap_or_default()
+    let mut sources = line("debian", suite);
+    if suite != "sid" && !suite.ends_with("-backports") {
+        sources += &line("debian-security", &format!("{suite}-security"));
+    }
+    sources
 }
 
 /// Whether a name is the plain kernel's: not the cloud's, the realtime one, debug symbols, or one without signature.
@@ -191,7 +194,7 @@ mod tests {
 
     #[test]
     fn only_the_plain_kernel_is_taken() {
-        let plain = |name| is_plain(name, "linux-image-6.1.");
+        let plain = |name: &str| is_plain(name, "linux-image-6.1.");
         assert!(plain("linux-image-6.1.0-50-amd64"));
         for other in
             ["0-50-cloud-amd64", "0-50-rt-amd64", "0-50-amd64-dbg", "0-50-amd64-unsigned", "0-0.deb11.52-amd64"]

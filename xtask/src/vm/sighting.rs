@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::matrix::Kernel;
 
+/// How many lines of either end of a story are shown.
+const END_LINES: usize = 20;
+
 /// Everything that is written down of one kernel.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,7 +94,7 @@ impl Sighting {
         let seconds = line["seconds"].as_f64().unwrap_or_default();
         println!("{:<9} {:<8} {:<20} {seconds:>5.1} s", word(outcome), self.version, text("name"));
         if outcome == Outcome::Wrong {
-            println!("  {}\n  {}", text("claim"), text("why").replace('\n', "\n  "));
+            println!("  {}\n  {}", text("claim"), in_short(&text("why")).replace('\n', "\n  "));
         }
         self.checks.push(Check { name: text("name"), claim: text("claim"), outcome });
     }
@@ -99,6 +102,16 @@ impl Sighting {
     fn count(&self, outcome: Outcome) -> usize {
         self.checks.iter().filter(|check| check.outcome == outcome).count()
     }
+}
+
+/// Both ends of a long story: what went wrong stands at its start, and a verifier's reason at its end.
+fn in_short(story: &str) -> String {
+    let lines: Vec<&str> = story.lines().collect();
+    if lines.len() <= 2 * END_LINES {
+        return story.to_owned();
+    }
+    let (start, end) = (&lines[..END_LINES], &lines[lines.len() - END_LINES..]);
+    format!("{}\n...\n{}", start.join("\n"), end.join("\n"))
 }
 
 /// How an outcome is shown.

@@ -31,10 +31,12 @@ fn finding(masters: usize, workers: usize, addresses: &[SocketAddr], denied: &[D
         );
     }
     let running = format!("{}, {}", counted(masters, "master"), counted(workers, "worker"));
-    match denied.first() {
-        Some(denied) => Finding::unknown(format!("{running}; not all could be read"), denied.sentence()),
-        None => Finding::ok(format!("{running}, listening on {}", listed(addresses))),
+    if denied.is_empty() {
+        return Finding::ok(format!("{running}, listening on {}", listed(addresses)));
     }
+    let (reasons, remedies): (Vec<&str>, Vec<&str>) =
+        denied.iter().map(|one| one.sentence().split_once(": ").unwrap_or((one.sentence(), "grant it"))).unzip();
+    Finding::unknown(format!("{running}; {}", reasons.join("; ")), remedies.join("; "))
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -84,6 +86,7 @@ mod tests {
     fn what_proc_would_not_tell_is_unknown_with_the_capability_that_brings_it() {
         let check = check(1, 2, &[], &[Denied::FileDescriptors]);
         assert_eq!(check.state, State::Unknown);
-        assert!(check.remedy.is_some_and(|remedy| remedy.contains("CAP_DAC_READ_SEARCH")));
+        assert!(check.found.starts_with("1 master, 2 workers; cannot read the file descriptors"), "{}", check.found);
+        assert_eq!(check.remedy.as_deref(), Some("grant CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"));
     }
 }

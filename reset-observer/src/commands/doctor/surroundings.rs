@@ -35,13 +35,13 @@ pub(super) struct Surroundings {
     unprivileged_bpf_disabled: Option<u64>,
     user_namespace: Option<u64>,
     pid_namespace: Option<u64>,
-    /// `RLIMIT_MEMLOCK` in bytes; `None` without a limit.
+    /// `RLIMIT_MEMLOCK` in bytes, where the kernel counts maps against it; `None` without a limit.
     locked_memory_limit: Option<u64>,
 }
 
 impl Surroundings {
-    /// Reads them of this process.
-    pub(super) fn read() -> Self {
+    /// Reads them of this process. Kernels before 5.11 count maps as locked memory.
+    pub(super) fn read(maps_are_locked_memory: bool) -> Self {
         let text = |path| fs::read_to_string(path).ok();
         let namespace = |path| inode(fs::read_link(path).ok()?.to_str()?);
         Self {
@@ -51,7 +51,7 @@ impl Surroundings {
                 .and_then(|text| text.trim().parse().ok()),
             user_namespace: namespace("/proc/self/ns/user"),
             pid_namespace: namespace("/proc/self/ns/pid"),
-            locked_memory_limit: getrlimit(Resource::Memlock).current,
+            locked_memory_limit: getrlimit(Resource::Memlock).current.filter(|_| maps_are_locked_memory),
         }
     }
 
@@ -107,16 +107,16 @@ impl Surroundings {
         self.seccomp_mode.filter(|&mode| mode == SECCOMP_FILTER)?;
         Some(Finding::unknown(
             "a seccomp filter is in place, which may refuse bpf(2) and perf_event_open(2)",
-            "use a profile that allows both: RuntimeDefault of containerd 1.7 or Docker 23 and later does if the \
-             capabilities BPF and PERFMON are there; else Unconfined, or SystemCallFilter=bpf perf_event_open in systemd",
+            "use a profile that allows both: those of container runtimes since 2023 do if the capabilities BPF and \
+             PERFMON are added, Unconfined does always; in systemd, SystemCallFilter=bpf perf_event_open",
         ))
     }
 
-    /// Before Linux 5.11 maps count against it, and exceeding it looks like a missing right.
+    /// Exceeding it looks like a missing right.
     fn locked_memory(&self) -> Option<Finding> {
         let limit = self.locked_memory_limit.filter(|&limit| limit < MAPS_BYTES)?;
         Some(Finding::unknown(
-            format!("at most {} KiB may be locked, and kernels before 5.11 count maps against it", limit / 1024),
+            format!("at most {} KiB of memory may be locked, and this kernel counts maps as such", limit / 1024),
             "raise the limit (systemd: LimitMEMLOCK=infinity, shell: ulimit -l unlimited), or grant CAP_SYS_RESOURCE",
         ))
     }

@@ -102,6 +102,13 @@ fn has(values: Option<&[(String, u32)]>, name: &str) -> bool {
     values.unwrap_or_default().iter().any(|(value, _)| value == name)
 }
 
+/// Whether this kernel counts maps as locked memory of the user, as all did before 5.11 ([commit 80ee81e0403c]).
+///
+/// [commit 80ee81e0403c]: https://github.com/torvalds/linux/commit/80ee81e0403c
+pub(super) fn maps_are_locked_memory(btf: &Result<Btf>) -> bool {
+    btf.as_ref().is_ok_and(|btf| btf.field("bpf_map", "memory").is_ok())
+}
+
 /// One line for each optional feature: as the programs use them if they were loaded, else as the types tell.
 pub(super) fn optional(btf: &Result<Btf>, used: Option<Vec<Feature>>) -> Vec<Check> {
     let (listed, certain) = match (used, btf) {

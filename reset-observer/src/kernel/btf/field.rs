@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::{Btf, Kind, MAX_DEPTH, MEMBER_LEN, Type, u32_at};
 
 /// How many members one look-up may visit. The largest structures of a kernel have a few hundred, unnamed ones included.
-const MAX_VISITS: u32 = 100_000;
+const MAX_VISITS: u32 = 10_000;
 
 /// No structure of a kernel is that large, so a blob that says so is damaged.
 const TOO_FAR: &str = "an offset beyond 512 MiB";

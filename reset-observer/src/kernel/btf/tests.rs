@@ -1,5 +1,7 @@
 use super::*;
 
+mod corpus;
+
 /// Writes small blobs by hand, so that a test can say exactly what is wrong with them.
 #[derive(Default)]
 struct Blob {
@@ -121,6 +123,29 @@ fn types_that_refer_to_each_other_end_in_a_sentence() {
     let btf = Btf::parse(blob.bytes(24)).unwrap();
     assert!(format!("{:#}", btf.field("user", "member").unwrap_err()).contains("circle"));
     assert!(format!("{:#}", btf.field("nest", "absent").unwrap_err()).contains("too deep"));
+}
+
+#[test]
+fn an_enum_cannot_fill_memory_with_one_long_name() {
+    let mut blob = Blob::new();
+    blob.kind("sk_rst_reason", 6, 1, 4, &[0, 7]);
+    let long = blob.name(&"x".repeat(MAX_NAME_LEN));
+    blob.kind("long", 6, 1, 4, &[long, 7]);
+    let btf = Btf::parse(blob.bytes(24)).unwrap();
+    assert_eq!(btf.enum_values("sk_rst_reason").unwrap(), Some(vec![(String::new(), 7)]));
+    assert!(format!("{:#}", btf.enum_values("long").unwrap_err()).contains("too long"));
+}
+
+#[test]
+fn unnamed_members_that_fan_out_end_in_a_sentence() {
+    let mut blob = Blob::new();
+    // Each level holds the next one twice: 2^31 ways down, and no circle.
+    for level in 1..=31 {
+        blob.kind(if level == 1 { "fan" } else { "" }, 4, 2, 8, &[0, level + 1, 0, 0, level + 1, 0]);
+    }
+    blob.kind("", 4, 0, 8, &[]);
+    let btf = Btf::parse(blob.bytes(24)).unwrap();
+    assert!(format!("{:#}", btf.field("fan", "absent").unwrap_err()).contains("too many members"));
 }
 
 #[test]

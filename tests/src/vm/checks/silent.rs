@@ -1,11 +1,15 @@
-//! Ends without a reset: the FIN of a process that died, and how it died.
+//! Ends without a reset, and a reset that ends nothing: the FIN of a process that died, how it died, and a forgery.
 
-use anyhow::{Result, ensure};
+use std::net::{SocketAddr, SocketAddrV4};
+
+use anyhow::{Result, bail, ensure};
 use serde_json::json;
 
 use super::Check;
 use crate::vm::bench::{Bench, LOOPBACK, Pair};
+use crate::vm::record::Record;
 use crate::vm::report::Finding;
+use crate::vm::segment;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -18,6 +22,11 @@ pub(super) const CHECKS: &[Check] = &[
         name: "exit_code",
         claim: "a process that exits with a request outstanding tells its exit code",
         act: exit_code,
+    },
+    Check {
+        name: "forged",
+        claim: "a forged reset that misses the window ends nothing, and is no reset received",
+        act: forged,
     },
 ];
 
@@ -50,4 +59,23 @@ fn exit_code(bench: &Bench) -> Result<Finding> {
         .wait_for(since, "the end of the process", |record| record.is("exit_close") && pair.is_theirs(record))?;
     theirs.expect("/exit", json!({ "status": 1 }))?;
     Ok(Finding::Recorded)
+}
+
+fn forged(bench: &Bench) -> Result<Finding> {
+    let since = bench.records.bookmark();
+    let mut pair = Pair::connect(LOOPBACK[0])?;
+    segment::send(v4(pair.server)?, v4(pair.client)?, segment::RST)?;
+    // A real reset after it shows that the connection still lived, and that its records come.
+    pair.ask_to_end("/linger0", "")?;
+    let is_received = |record: &Record| record.is("reset_received") && pair.is_ours(record);
+    let real = bench.records.wait_for(since, "the real reset", is_received)?;
+    ensure!(real.at("/snapshot/bytes_sent").as_u64() > Some(0), "the forgery was taken for a reset: {real:?}");
+    Ok(Finding::Recorded)
+}
+
+fn v4(address: SocketAddr) -> Result<SocketAddrV4> {
+    match address {
+        SocketAddr::V4(address) => Ok(address),
+        SocketAddr::V6(address) => bail!("the lab itself: {address} is no IPv4 address"),
+    }
 }

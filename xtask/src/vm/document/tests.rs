@@ -19,11 +19,8 @@ fn every_pinned_kernel_was_seen_as_it_is_pinned() {
 }
 
 #[test]
-fn every_kernel_had_the_same_checks_and_passed_them() {
-    let sightings = committed();
-    for sighting in &sightings {
-        let names: Vec<_> = sighting.checks.iter().map(|check| check.name.clone()).collect();
-        assert_eq!(names, check_names(&sightings), "Linux {}: type `cargo xtask vm`", sighting.version);
+fn every_kernel_passed_its_checks() {
+    for sighting in committed() {
         let wrong = sighting.checks.iter().find(|check| check.outcome == Outcome::Wrong);
         assert!(wrong.is_none(), "Linux {}: {wrong:?}", sighting.version);
     }
