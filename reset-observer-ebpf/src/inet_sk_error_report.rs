@@ -17,7 +17,7 @@ use crate::{
 #[inline(always)]
 pub(crate) fn handle(ctx: &RawTracePointContext) {
     let sk: u64 = ctx.arg(0);
-    let by_reset = last_change::before(sk).is_some_and(|before| before.reset_received);
+    let by_reset = last_change::reset_received_in(sk) != 0;
     let error: i32 = read_or_zero(sk, Field::Error);
     let state = socket::state(sk);
     if by_reset || error == 0 || state == TCP_LISTEN || !socket::is_tcp(sk) {

@@ -4,65 +4,75 @@
 //! * Data after close fires `tcp_receive_reset` though no reset was on the wire, and right after it `tcp_send_reset`
 //!   for the same socket.
 //!
-//! The pairs follow each other within one function of the kernel, so one slot per CPU is enough; should another socket
-//! come in between (preemption), the answer is "unknown", never a wrong one.
+//! Each has one slot per CPU. They are two because on one host the second comes between the halves of the first: the
+//! kernel tells of an active reset only after it was sent ([`tcp_send_active_reset`]), and on the loopback the peer has
+//! received it by then. Should a third socket come in between (preemption), the answer is "unknown", never a wrong one.
+//!
+//! State 0 stands for "not known", which no socket is in: the verifier of older kernels refuses to copy the empty half of
+//! an `Option`.
+//!
+//! [`tcp_send_active_reset`]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_output.c
 
 use aya_ebpf::{helpers::bpf_ktime_get_ns, macros::map, maps::PerCpuArray};
 
-/// The pairs are at most microseconds apart; a socket address that is used again is not.
-const FRESH_NS: u64 = 1_000_000;
+/// Longer than a busy or emulated machine takes from one half to the other. A socket address that is used again makes
+/// changes of its own first.
+const FRESH_NS: u64 = 100_000_000;
 
-/// The last change that this CPU saw.
+/// A socket and the state that it was in.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct LastChange {
+struct Change {
     socket: u64,
     time_ns: u64,
-    state: u32,
-    reset_received: u32,
+    state: u64,
 }
 
 #[map]
-static LAST_CHANGE: PerCpuArray<LastChange> = PerCpuArray::with_max_entries(1, 0);
+static CLOSED: PerCpuArray<Change> = PerCpuArray::with_max_entries(1, 0);
 
-/// What is known of the instant before.
-pub(crate) struct Before {
-    /// State before the change.
-    pub(crate) state: u8,
-    /// `tcp_receive_reset` fired for the socket.
-    pub(crate) reset_received: bool,
-}
+#[map]
+static RESET_RECEIVED: PerCpuArray<Change> = PerCpuArray::with_max_entries(1, 0);
 
 /// Notes that `tcp_receive_reset` fired while the socket was in `state`.
 #[inline(always)]
 pub(crate) fn note_reset_received(socket: u64, state: u8) {
-    note(socket, state, 1);
+    note(&RESET_RECEIVED, socket, state);
 }
 
-/// Notes that the socket went from `state` to CLOSE.
+/// Notes that the socket went from `state` to CLOSE, unless that is for a reset that it has received: it will send none.
 #[inline(always)]
 pub(crate) fn note_closed(socket: u64, state: u8) {
-    let reset_received = before(socket).is_some_and(|before| before.reset_received);
-    note(socket, state, reset_received as u32);
+    if reset_received_in(socket) == 0 {
+        note(&CLOSED, socket, state);
+    }
 }
 
-/// What happened to `socket` within the last millisecond on this CPU.
+/// The state from which `socket` went to CLOSE just now; 0 if not known.
 #[inline(always)]
-pub(crate) fn before(socket: u64) -> Option<Before> {
-    let last = LAST_CHANGE.get_ptr(0)?;
+pub(crate) fn closed_from(socket: u64) -> u8 {
+    fresh(&CLOSED, socket)
+}
+
+/// The state in which `tcp_receive_reset` fired for `socket` just now; 0 if it did not.
+#[inline(always)]
+pub(crate) fn reset_received_in(socket: u64) -> u8 {
+    fresh(&RESET_RECEIVED, socket)
+}
+
+#[inline(always)]
+fn fresh(slot: &PerCpuArray<Change>, socket: u64) -> u8 {
+    let Some(last) = slot.get_ptr(0) else { return 0 };
     // SAFETY: the slot belongs to this CPU and is initialised (the kernel zeroes maps).
     let last = unsafe { &*last };
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_ns() };
-    if last.socket != socket || now - last.time_ns > FRESH_NS {
-        return None;
-    }
-    Some(Before { state: last.state as u8, reset_received: last.reset_received != 0 })
+    if last.socket == socket && now - last.time_ns <= FRESH_NS { last.state as u8 } else { 0 }
 }
 
 #[inline(always)]
-fn note(socket: u64, state: u8, reset_received: u32) {
-    let Some(last) = LAST_CHANGE.get_ptr_mut(0) else { return };
+fn note(slot: &PerCpuArray<Change>, socket: u64, state: u8) {
+    let Some(last) = slot.get_ptr_mut(0) else { return };
     // SAFETY: the slot belongs to this CPU; the helper has no arguments.
-    unsafe { *last = LastChange { socket, time_ns: bpf_ktime_get_ns(), state: state as u32, reset_received } }
+    unsafe { *last = Change { socket, time_ns: bpf_ktime_get_ns(), state: state as u64 } }
 }

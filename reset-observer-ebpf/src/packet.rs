@@ -8,8 +8,8 @@ use crate::{
     socket::fill_ipv4,
 };
 
-/// Local and remote port of a packet, and where its network header starts.
-#[derive(Clone, Copy)]
+/// Local and remote port of a packet, and where its network header starts; all zero if there is none.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Packet {
     network_header: u64,
     /// Destination port.
@@ -19,9 +19,24 @@ pub(crate) struct Packet {
     device: u64,
 }
 
-/// Reads the headers' places and the ports of `skb`.
+impl Packet {
+    /// Whether there is one.
+    #[inline(always)]
+    pub(crate) fn is_there(&self) -> bool {
+        self.network_header != 0
+    }
+}
+
+/// Reads the headers' places and the ports of `skb`, which may be null.
+///
+/// No `Option`: the verifier of older kernels refuses to copy the empty half of one.
 #[inline(always)]
-pub(crate) fn read_packet(skb: u64) -> Option<Packet> {
+pub(crate) fn read_packet(skb: u64) -> Packet {
+    if skb == 0 { Packet::default() } else { try_read_packet(skb).unwrap_or_default() }
+}
+
+#[inline(always)]
+fn try_read_packet(skb: u64) -> Option<Packet> {
     let head = follow(skb, Field::SkbHead)?;
     let network: u16 = read(skb, Field::SkbNetworkHeader)?;
     let transport: u16 = read(skb, Field::SkbTransportHeader)?;

@@ -61,9 +61,15 @@ struct OnWire {
 #[map]
 static ON_WIRE: LruHashMap<Tuple, OnWire> = LruHashMap::with_max_entries(16_384, 0);
 
-/// Reads the headers of `skb`, whose offsets are set once TCP handles it.
+/// Reads the headers of `skb`, whose offsets are set once TCP handles it. All zero if that fails: the verifier of older
+/// kernels refuses to copy the empty half of an `Option`.
 #[inline(always)]
-pub(crate) fn from_skb(skb: u64) -> Option<RawPacket> {
+pub(crate) fn from_skb(skb: u64) -> RawPacket {
+    try_from_skb(skb).unwrap_or_default()
+}
+
+#[inline(always)]
+fn try_from_skb(skb: u64) -> Option<RawPacket> {
     let head = follow(skb, Field::SkbHead)?;
     let network: u16 = read(skb, Field::SkbNetworkHeader)?;
     let transport: u16 = read(skb, Field::SkbTransportHeader)?;
@@ -120,32 +126,41 @@ pub(crate) fn note_on_wire(tuple: &Tuple, packet: RawPacket, is_reset: bool) {
 /// Fills in the packet behind a reset received, if it was seen.
 #[inline(always)]
 pub(crate) fn fill(record: &mut RawRecord) {
-    let Some(packet) = from_fentry(record.socket).or_else(|| from_cgroup(record)) else { return };
-    record.packet = packet;
+    if !fill_from_fentry(record) && !fill_from_cgroup(record) {
+        return;
+    }
     record.flags |= flag::PACKET;
     if record.packet.syn_ack_ttl == 0 {
         record.packet.syn_ack_ttl = owner::syn_ack_ttl(record.socket);
     }
-    if packet.tcp_flags & RST == 0 {
+    if record.packet.tcp_flags & RST == 0 {
         record.flags |= flag::NOT_ON_WIRE;
     }
 }
 
 #[inline(always)]
-fn from_fentry(socket: u64) -> Option<RawPacket> {
-    let seen = SEEN.get_ptr(0)?;
+fn fill_from_fentry(record: &mut RawRecord) -> bool {
+    let Some(seen) = SEEN.get_ptr(0) else { return false };
     // SAFETY: the slot belongs to this CPU and is initialised (the kernel zeroes maps).
     let seen = unsafe { &*seen };
-    if seen.socket == socket && is_fresh(seen.time_ns) { Some(seen.packet) } else { None }
+    if seen.socket != record.socket || !is_fresh(seen.time_ns) {
+        return false;
+    }
+    record.packet = seen.packet;
+    true
 }
 
 #[inline(always)]
-fn from_cgroup(record: &RawRecord) -> Option<RawPacket> {
+fn fill_from_cgroup(record: &mut RawRecord) -> bool {
     let tuple = Tuple { remote: record.remote_addr, local_port: record.local_port, remote_port: record.remote_port };
-    let on_wire = ON_WIRE.get_ptr(tuple)?;
+    let Some(on_wire) = ON_WIRE.get_ptr(tuple) else { return false };
     // SAFETY: the entry was just found; another CPU can only replace it whole.
-    let on_wire = unsafe { *on_wire };
-    if is_fresh(on_wire.reset_ns) { Some(on_wire.packet) } else { None }
+    let on_wire = unsafe { &*on_wire };
+    if !is_fresh(on_wire.reset_ns) {
+        return false;
+    }
+    record.packet = on_wire.packet;
+    true
 }
 
 #[inline(always)]

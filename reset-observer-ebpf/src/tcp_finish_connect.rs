@@ -12,7 +12,6 @@ pub(crate) fn handle(ctx: &FEntryContext) {
     if skb == 0 {
         return;
     }
-    if let Some(packet) = rst_packet::from_skb(skb) {
-        owner::note_syn_ack(sk, packet.ttl);
-    }
+    let packet = rst_packet::from_skb(skb);
+    owner::note_syn_ack(sk, packet.ttl);
 }

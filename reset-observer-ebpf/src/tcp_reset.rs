@@ -11,7 +11,8 @@ pub(crate) fn handle(ctx: &FEntryContext) {
     if skb == 0 {
         return;
     }
-    if let Some(packet) = rst_packet::from_skb(skb) {
+    let packet = rst_packet::from_skb(skb);
+    if packet.ttl != 0 {
         rst_packet::note(sk, packet);
     }
 }

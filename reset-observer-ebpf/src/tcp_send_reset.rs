@@ -11,8 +11,7 @@ use reset_observer_ebpf::{
 use crate::{
     emit::{count, reserve, socketless_allowed, submit},
     global::{has_reason, is_observed},
-    last_change::{self, Before},
-    owner,
+    last_change, owner,
     packet::{self, Packet},
     process, repeat, socket,
 };
@@ -23,8 +22,11 @@ struct Sent {
     kind: SocketKind,
     state: u8,
     reason: u32,
-    packet: Option<Packet>,
-    before: Option<Before>,
+    /// There is none if the socket's owner or a timer sends the reset.
+    active: bool,
+    packet: Packet,
+    /// The state in which the kernel told of a reset received that was none; 0 if it did not.
+    data_came_in: u8,
 }
 
 #[inline(always)]
@@ -35,14 +37,17 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     let skb: u64 = ctx.arg(1);
     let state = if sk == 0 { 0 } else { socket::state(sk) };
     let kind = if sk == 0 { SocketKind::None } else { socket::kind(state) };
-    let before = if sk == 0 { None } else { last_change::before(sk) };
-    if skb != 0 && before.as_ref().is_some_and(|before| before.reset_received) {
+    // Before the branches below: the verifier walks the log once for each way that leads to it.
+    debug!(ctx, "reset sent in state {} for reason {}", state, reason);
+    let data_came_in = if sk == 0 || skb == 0 { 0 } else { last_change::reset_received_in(sk) };
+    if data_came_in != 0 {
         count(counter::RECEIVED_NOT_ON_WIRE);
     }
-    let packet = if skb == 0 { None } else { packet::read_packet(skb) };
-    let (local_port, remote_port) = match (&packet, kind) {
-        (Some(packet), SocketKind::None | SocketKind::Listener) => (packet.local_port, packet.remote_port),
-        _ => socket::ports(sk),
+    let packet = packet::read_packet(skb);
+    let (local_port, remote_port) = if packet.is_there() && is_anonymous(kind) {
+        (packet.local_port, packet.remote_port)
+    } else {
+        socket::ports(sk)
     };
     if !is_observed(local_port, remote_port) {
         return;
@@ -50,11 +55,10 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     if sk == 0 && !socketless_allowed() {
         return;
     }
-    debug!(ctx, "reset sent in state {} for reason {} on ports {} {}", state, reason, local_port, remote_port);
     let Some(mut entry) = reserve(Hook::SendReset) else { return };
     // SAFETY: `reserve` initialised the record.
     let record = unsafe { entry.assume_init_mut() };
-    fill(record, &Sent { sk, kind, state, reason, packet, before });
+    fill(record, &Sent { sk, kind, state, reason, active: skb == 0, packet, data_came_in });
     if skb != 0 && repeat::is_repeated(record) {
         entry.discard(0);
         return;
@@ -62,29 +66,36 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     submit(entry);
 }
 
+/// Whether the tuple is in the packet alone.
+#[inline(always)]
+fn is_anonymous(kind: SocketKind) -> bool {
+    matches!(kind, SocketKind::None | SocketKind::Listener)
+}
+
 #[inline(always)]
 fn fill(record: &mut RawRecord, sent: &Sent) {
     record.reason = sent.reason;
     record.socket_kind = sent.kind as u8;
     record.state_before = sent.state;
-    if let Some(before) = &sent.before {
-        record.state_before = before.state;
-        if sent.packet.is_some() && before.reset_received {
-            record.flags |= flag::DATA_AFTER_CLOSE;
-        }
+    if sent.state == socket::TCP_CLOSE {
+        record.state_before = last_change::closed_from(sent.sk);
+    }
+    if sent.data_came_in != 0 {
+        record.state_before = sent.data_came_in;
+        record.flags |= flag::DATA_AFTER_CLOSE;
     }
     if sent.sk != 0 {
         socket::fill_identity(record, sent.sk);
     }
-    if let (Some(packet), SocketKind::None | SocketKind::Listener) = (&sent.packet, sent.kind) {
-        packet::fill(record, packet);
+    if sent.packet.is_there() && is_anonymous(sent.kind) {
+        packet::fill(record, &sent.packet);
     }
     if let SocketKind::Full = sent.kind {
         socket::fill_cgroup(record, sent.sk);
         socket::fill_snapshot(record, sent.sk);
         owner::fill(record, sent.sk);
     }
-    if sent.packet.is_none() {
+    if sent.active {
         fill_active(record, sent);
     }
 }
@@ -97,9 +108,6 @@ fn fill(record: &mut RawRecord, sent: &Sent) {
 fn fill_active(record: &mut RawRecord, sent: &Sent) {
     record.flags |= flag::ACTIVE;
     if sent.state == socket::TCP_CLOSE {
-        if sent.before.is_none() {
-            record.state_before = 0;
-        }
         process::fill(record);
     }
 }

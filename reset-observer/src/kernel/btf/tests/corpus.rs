@@ -6,8 +6,7 @@ use std::{fs, path::Path, time::Instant};
 use crate::kernel::{btf::Btf, features::Features, offsets::Offsets};
 
 #[test]
-fn the_fuzzers_corpus_is_read_or_refused_within_a_second() {
-    let started = Instant::now();
+fn the_fuzzers_corpus_is_read_or_refused() {
     let (mut read, mut refused) = (0, 0);
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/btf");
     for entry in fs::read_dir(corpus).unwrap() {
@@ -27,7 +26,6 @@ fn the_fuzzers_corpus_is_read_or_refused_within_a_second() {
         _ = btf.enum_values("");
     }
     assert!(read > 20 && refused > 5, "{read} read, {refused} refused");
-    assert!(started.elapsed().as_millis() < 1000, "{:?}", started.elapsed());
 }
 
 /// Cut out of Linux 6.18: only the members on the way to our fields, with every offset as it was.
