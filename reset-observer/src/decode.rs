@@ -22,8 +22,14 @@ mod jiffies;
 
 pub use jiffies::JiffyClock;
 
-/// By how much the count of jiffies may be behind when it is taken.
+/// By how much the count of jiffies may be behind when it is taken, in the usual case.
 const LATE_JIFFIES: u32 = 2;
+
+/// The same, on a busy or emulated machine. Below the 40 ms after which an acknowledgement is sent at the latest
+/// ([`TCP_DELACK_MIN`]).
+///
+/// [`TCP_DELACK_MIN`]: https://github.com/torvalds/linux/blob/v6.12/include/net/tcp.h#L135
+const LATE: Duration = Duration::from_millis(20);
 
 /// Turns bytes into records. Holds what it has learned of the length of a jiffy.
 #[derive(Clone, Debug, Default)]
@@ -159,22 +165,24 @@ impl Decoder {
         })
     }
 
-    /// Whether, of a payload received and a request sent in the same jiffy, the request came last. Two facts show it:
+    /// Whether, of a payload received and a request sent in the same jiffy, the request came last. Each of these shows it:
     ///
-    /// * A round trip is longer than that, so that the payload cannot be the answer to that request.
-    /// * Data was acknowledged later. An answer would have acknowledged its request with itself.
+    /// * The very segment of the event acknowledged data. An answer would have done so before.
+    /// * Data was acknowledged later than the payload came.
+    /// * A round trip takes longer than a jiffy, so that the payload cannot be the answer to that request.
     ///
-    /// The count of jiffies may lag behind while processors sleep, so both allow for [`LATE_JIFFIES`].
+    /// The count of jiffies may lag behind while processors sleep, for which the last two allow.
     fn request_followed(&self, raw: &RawRecord) -> bool {
         let from = &raw.snapshot;
         let Some(jiffy) = self.jiffies.duration(1) else { return false };
-        let slack = jiffy * LATE_JIFFIES;
-        let rtt_exceeds_jiffy = from.rtt_min_us != u32::MAX && Duration::from_micros(from.rtt_min_us.into()) > slack;
+        let rtt_min = Duration::from_micros(from.rtt_min_us.into());
+        let rtt_exceeds_jiffy = from.rtt_min_us != u32::MAX && rtt_min > jiffy * LATE_JIFFIES;
         #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps the low 32 bits of jiffies")]
         let jiffies_since = (raw.jiffies as u32).wrapping_sub(from.last_receive).saturating_sub(1);
         let since = self.jiffies.duration(jiffies_since.into()).unwrap_or_default();
         let end_of_jiffy = KernelTime(raw.time_ns).before(since);
-        rtt_exceeds_jiffy || microseconds(from.delivered_us) > end_of_jiffy.after(slack)
+        let acked_later = microseconds(from.delivered_us) > end_of_jiffy.after(LATE);
+        rtt_exceeds_jiffy || acked_later || from.delivered_us == from.clock_us
     }
 
     fn idle_now(&self, raw: &RawRecord) -> Option<Duration> {
