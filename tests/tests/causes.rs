@@ -127,3 +127,43 @@ fn everyday_traffic_yields_nothing_but_idle_closes_on_ipv6_too() {
 fn everyday_traffic_to_real_node_yields_nothing_but_idle_closes() {
     assert_named("control_node", V4);
 }
+
+#[test]
+fn a_crash_in_the_middle_of_a_response_is_a_backend_crash() {
+    assert_named("crash_mid_response", V4);
+}
+
+#[test]
+fn a_race_that_ends_in_a_reset_without_a_fin_is_a_keepalive_race() {
+    assert_named("race_unread", V4);
+}
+
+#[test]
+fn a_routers_reset_that_takes_as_long_as_the_backends_would_is_a_middlebox_idle_drop() {
+    assert_named("middlebox_reset_no_delay", V4);
+}
+
+#[test]
+fn a_router_that_forgot_and_stays_silent_is_a_middlebox_idle_drop() {
+    assert_named("middlebox_silence", V4);
+}
+
+#[test]
+fn a_new_connection_that_is_turned_away_met_a_connection_limit() {
+    assert_named("connection_limit", V4);
+}
+
+#[test]
+fn a_reset_before_the_response_by_a_backend_that_lives_is_a_backend_abort() {
+    assert_named("abort_linger0", V4);
+}
+
+#[test]
+fn a_close_with_an_unread_body_by_a_backend_that_lives_is_a_backend_abort() {
+    assert_named("abort_unread", V4);
+}
+
+#[test]
+fn a_close_without_an_answer_by_a_backend_that_lives_is_a_backend_abort() {
+    assert_named("abort_close", V4);
+}
