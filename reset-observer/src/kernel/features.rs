@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::{
     btf::Btf,
-    hooks::{HOOKS, Outcome},
+    hooks::{HOOKS, Hook, Outcome},
     offsets::{self, Offsets},
     programs::PROGRAMS,
 };
@@ -90,12 +90,6 @@ impl Features {
     #[must_use]
     pub fn list(&self) -> Vec<Feature> {
         let has = |structure: &str| !self.offsets.missing.iter().any(|line| line.starts_with(structure));
-        let hooks = HOOKS.map(|hook| Feature {
-            name: hook.feature,
-            present: self.hooks.iter().any(|outcome| outcome.hook == hook && outcome.refused.is_none()),
-            purpose: hook.purpose,
-            remedy: hook.remedy,
-        });
         let fields = [
             Feature {
                 name: "reset_reason",
@@ -128,6 +122,21 @@ impl Features {
                 remedy: "update reset-observer: this kernel has sockets of another layout",
             },
         ];
-        fields.into_iter().chain(hooks).collect()
+        fields.into_iter().chain(self.of_hooks()).collect()
+    }
+
+    /// Features that hooks give. Where several give the same one, it is there with the first of them.
+    fn of_hooks(&self) -> Vec<Feature> {
+        let is_attached = |hook: &Hook| {
+            self.hooks.iter().any(|outcome| outcome.hook.feature == hook.feature && outcome.refused.is_none())
+        };
+        let mut features: Vec<Feature> = Vec::new();
+        for hook in &HOOKS {
+            if !features.iter().any(|known| known.name == hook.feature) {
+                let (name, purpose, remedy) = (hook.feature, hook.purpose, hook.remedy);
+                features.push(Feature { name, present: is_attached(hook), purpose, remedy });
+            }
+        }
+        features
     }
 }

@@ -39,6 +39,10 @@ pub struct Hook {
 
 const FENTRY_REMEDY: &str = "a kernel that allows fentry (CONFIG_FUNCTION_TRACER, BPF trampolines), or --rst-packets=cgroup at a cost per packet";
 
+/// Two hooks give it: one of them is enough.
+const RST_PACKET: &str = "rst_packet";
+const RST_PACKET_PURPOSE: &str = "the reset packet itself: its flags, TTL and window, which tell who can have sent it";
+
 /// Every optional hook.
 pub const HOOKS: [Hook; 7] = [
     Hook {
@@ -72,8 +76,8 @@ pub const HOOKS: [Hook; 7] = [
     Hook {
         name: "tcp_reset",
         place: Place::Function,
-        feature: "rst_packet",
-        purpose: "the reset packet itself: its flags, TTL and window, which tell who can have sent it",
+        feature: RST_PACKET,
+        purpose: RST_PACKET_PURPOSE,
         remedy: FENTRY_REMEDY,
     },
     Hook {
@@ -86,9 +90,9 @@ pub const HOOKS: [Hook; 7] = [
     Hook {
         name: "cgroup_ingress",
         place: Place::CgroupIngress,
-        feature: "rst_packet_by_cgroup",
-        purpose: "the reset packet itself where fentry is refused",
-        remedy: "--rst-packets=cgroup, at a cost per packet",
+        feature: RST_PACKET,
+        purpose: RST_PACKET_PURPOSE,
+        remedy: FENTRY_REMEDY,
     },
 ];
 

@@ -41,7 +41,17 @@ impl Kernel {
         match feature {
             "reset_reason" => self.tells_every_reset_sent,
             "ipv6" => Path::new("/proc/net/if_inet6").exists(),
+            "socket_error" => Path::new("/sys/kernel/tracing/events/sock/inet_sk_error_report").exists(),
+            "rst_packet" => hands_reset_its_packet(),
             _ => true,
         }
     }
+}
+
+/// Whether `tcp_reset` gets the packet: since Linux 5.12. No file shows a function's arguments but BTF, which is the
+/// observer's own way to ask, so here the release must do.
+fn hands_reset_its_packet() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(5), Some(12))
 }
