@@ -1,7 +1,7 @@
 //! What the fuzzer kept: one input for each way through the reader, small blobs cut out of a running kernel's types
 //! among them. `fuzz/targets/btf.rs` asks the same questions.
 
-use std::{fs, path::Path, time::Instant};
+use std::{fs, path::Path};
 
 use crate::kernel::{btf::Btf, features::Features, offsets::Offsets};
 
