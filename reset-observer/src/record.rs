@@ -1,9 +1,13 @@
 //! What the kernel said, in the domain's words: typed, in SI units, `local` and `remote` instead of source and
 //! destination. [`crate::decode`] makes records; everything behind it sees only these.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+mod process;
+
+pub use process::{Exit, Fate, Process, ProcessEvent};
 
 /// An instant of CLOCK_MONOTONIC in nanoseconds, the clock of `bpf_ktime_get_ns`. Never wall-clock time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,60 +96,6 @@ impl TcpState {
     }
 }
 
-/// A process as the kernel named it: thread group in the initial pid namespace, and command name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Process {
-    /// Thread group id, which is what `/proc` calls a process.
-    pub tgid: u32,
-    /// Command name, at most 15 bytes.
-    pub comm: String,
-}
-
-/// How a process ended, in the form of wait(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Exit {
-    /// By its own exit with this status.
-    Status(u8),
-    /// By this signal.
-    Signal(u8),
-}
-
-impl Exit {
-    /// Reads the kernel's `task_struct.exit_code`: the signal in the low seven bits, else the status in bits 8 to 15.
-    #[must_use]
-    pub fn from_wait_code(code: i32) -> Self {
-        let [low, status, ..] = code.to_le_bytes();
-        match low & 0x7f {
-            0 => Self::Status(status),
-            signal => Self::Signal(signal),
-        }
-    }
-
-    /// Whether the process ended in good order: status 0, or SIGINT (2), SIGQUIT (3) or SIGTERM (15), by which
-    /// supervisors stop a service.
-    #[must_use]
-    pub const fn in_good_order(self) -> bool {
-        matches!(self, Self::Status(0) | Self::Signal(2 | 3 | 15))
-    }
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => write!(f, "exit status {status}"),
-            Self::Signal(4) => f.write_str("SIGILL"),
-            Self::Signal(6) => f.write_str("SIGABRT"),
-            Self::Signal(7) => f.write_str("SIGBUS"),
-            Self::Signal(8) => f.write_str("SIGFPE"),
-            Self::Signal(9) => f.write_str("SIGKILL"),
-            Self::Signal(11) => f.write_str("SIGSEGV"),
-            Self::Signal(15) => f.write_str("SIGTERM"),
-            Self::Signal(signal) => write!(f, "signal {signal}"),
-        }
-    }
-}
-
 /// Who opened a connection, and when: known for connections opened while the observer ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
@@ -207,27 +157,6 @@ pub struct Packet {
     ///
     /// [source]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_output.c#L3674
     pub timestamp: bool,
-}
-
-/// What happened to a process, apart from any connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessEvent {
-    /// When.
-    pub at: KernelTime,
-    /// To which process.
-    pub process: Process,
-    /// What.
-    pub fate: Fate,
-}
-
-/// What happened to a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fate {
-    /// It ended.
-    Ended(Exit),
-    /// The out-of-memory killer chose it.
-    OomVictim,
 }
 
 /// What the kernel side tells of.
