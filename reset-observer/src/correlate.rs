@@ -4,7 +4,7 @@
 //! or from a recording, and the order in which corroboration arrives does not matter within the settle window.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
     time::Duration,
 };
@@ -60,6 +60,8 @@ pub struct Case {
 pub struct Correlator {
     settle: Duration,
     connections: BTreeMap<Ends, Connection>,
+    /// When each connection is next to be looked at, soonest first.
+    agenda: BTreeSet<(KernelTime, Ends)>,
     servers: HashMap<SocketAddr, Server>,
     client_left: HashMap<Option<u32>, KernelTime>,
     oom_victims: HashMap<u32, KernelTime>,
@@ -73,6 +75,7 @@ impl Correlator {
         Self {
             settle,
             connections: BTreeMap::new(),
+            agenda: BTreeSet::new(),
             servers: HashMap::new(),
             client_left: HashMap::new(),
             oom_victims: HashMap::new(),
@@ -83,6 +86,7 @@ impl Correlator {
     /// Takes one event. Events come in the order in which the kernel wrote them.
     pub fn handle(&mut self, event: Attributed) {
         self.note_server(&event.record);
+        self.note_cut(&event);
         if event.leg == Leg::Client && matches!(event.record.event, Event::FinReceived | Event::ResetReceived) {
             self.client_left.insert(event.record.netns, event.record.at);
         }
@@ -92,15 +96,26 @@ impl Correlator {
             return;
         }
         let ends = Ends::of(&event.record);
-        let reused = self.connections.get(&ends).is_some_and(|known| known.is_another(&event.record));
-        if reused {
+        if self.connections.get(&ends).is_some_and(|known| known.is_another(&event.record)) {
             self.retire(ends);
         }
+        let planned = self.connections.get(&ends).map(|known| self.deadline(known));
         match self.connections.get_mut(&ends) {
             Some(known) => known.add(event, &mut self.resets),
             None => {
                 self.connections.insert(ends, Connection::new(event, &mut self.resets));
             }
+        }
+        self.plan(ends, planned);
+    }
+
+    /// Puts the connection's next deadline on the agenda, where `planned` was its former one.
+    fn plan(&mut self, ends: Ends, planned: Option<KernelTime>) {
+        let Some(known) = self.connections.get(&ends) else { return };
+        let deadline = self.deadline(known);
+        if planned != Some(deadline) {
+            planned.map(|planned| self.agenda.remove(&(planned, ends)));
+            self.agenda.insert((deadline, ends));
         }
     }
 
@@ -123,6 +138,15 @@ impl Correlator {
         }
     }
 
+    /// Notes that the peer cut an upstream connection, for the others that it cuts at the same time.
+    fn note_cut(&mut self, event: &Attributed) {
+        let record = &event.record;
+        let by_peer = matches!(record.event, Event::FinReceived | Event::ResetReceived);
+        if event.leg == Leg::Upstream && by_peer && record.state_before != Some(TcpState::SynSent) {
+            self.server(record.remote).cut(record.at, Ends::of(record));
+        }
+    }
+
     fn server(&mut self, address: SocketAddr) -> &mut Server {
         self.servers.entry(address).or_default()
     }
@@ -130,7 +154,7 @@ impl Correlator {
     /// The instant at which [`Self::poll`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {
-        self.connections.values().map(|connection| self.deadline(connection)).min()
+        self.agenda.first().map(|(deadline, _)| *deadline)
     }
 
     fn deadline(&self, connection: &Connection) -> KernelTime {
@@ -144,13 +168,8 @@ impl Correlator {
 
     /// The connections whose time to be judged has come by `now`, oldest first.
     pub fn poll(&mut self, now: KernelTime) -> Vec<Case> {
-        let mut due: Vec<Ends> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| self.deadline(connection) <= now)
-            .map(|(ends, _)| *ends)
-            .collect();
-        due.sort_by_key(|ends| self.connections[ends].first_at());
+        let mut due: Vec<Ends> = self.agenda.iter().take_while(|(at, _)| *at <= now).map(|(_, ends)| *ends).collect();
+        due.sort_by_key(|ends| self.connections.get(ends).map(Connection::first_at));
         let cases = due.iter().filter_map(|ends| self.judge(*ends)).collect();
         for ends in due {
             if self.connections.get(&ends).is_some_and(|known| self.deadline(known) <= now) {
@@ -168,14 +187,23 @@ impl Correlator {
     }
 
     fn judge(&mut self, ends: Ends) -> Option<Case> {
+        let planned = self.deadline(self.connections.get(&ends)?);
         let peer = self.peer(ends).cloned();
+        let known = self.connections.get_mut(&ends)?;
         if peer.as_ref().is_some_and(|peer| peer.leg() == Leg::Upstream) {
-            self.connections.get_mut(&ends)?.become_backend();
+            known.become_backend();
         }
-        let connection = self.connections.get_mut(&ends)?.judge(&mut self.resets)?;
+        let connection = known.judge(&mut self.resets);
+        self.plan(ends, Some(planned));
+        connection.map(|connection| self.case(connection, peer))
+    }
+
+    /// Adds what is known of the server and of those around it.
+    fn case(&mut self, connection: Connection, peer: Option<Connection>) -> Case {
+        let ends = connection.ends();
         let at = connection.first_at();
-        let mut server = self.servers.get(&ends.remote).map(|server| server.facts(at, self.settle)).unwrap_or_default();
-        server.cut_together = self.connections.values().filter(|other| other.is_cut_with(&ends, at)).count();
+        let server = self.servers.get(&ends.remote);
+        let server = server.map(|server| server.facts(at, &ends, self.settle)).unwrap_or_default();
         if connection.leg() == Leg::Upstream
             && let Some(idle) = connection.idle_at_clean_close()
             && !server.unsettled()
@@ -187,7 +215,7 @@ impl Correlator {
         let oom_killed = peer.as_ref().and_then(|peer| peer.process()).is_some_and(|process| {
             self.oom_victims.get(&process.pid).is_some_and(|&chosen| chosen.distance(at) <= OOM_WITHIN)
         });
-        Some(Case { connection, peer, server, client_left, oom_killed })
+        Case { connection, peer, server, client_left, oom_killed }
     }
 
     /// The other end of the connection, in whichever network namespace of this host it is.
@@ -202,6 +230,7 @@ impl Correlator {
 
     fn retire(&mut self, ends: Ends) {
         if let Some(mut connection) = self.connections.remove(&ends) {
+            self.agenda.remove(&(self.deadline(&connection), ends));
             connection.count(&mut self.resets);
         }
     }

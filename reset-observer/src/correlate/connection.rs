@@ -9,10 +9,6 @@ use crate::{
     verdict::{Leg, ProcessLabel, UpstreamLabel},
 };
 
-/// Cuts this close to each other belong together: one process closes its sockets within microseconds, and jitter of
-/// the network adds milliseconds.
-const TOGETHER: Duration = Duration::from_millis(50);
-
 /// Both ends of a connection record its end within this time, if both are on this host.
 const PEER_WITHIN: Duration = Duration::from_secs(5);
 
@@ -49,12 +45,12 @@ pub struct Connection {
     first_at: KernelTime,
     /// First sign of a request that was outstanding.
     outstanding_at: Option<KernelTime>,
-    fin: Option<Record>,
-    reset: Option<Record>,
-    sent: Option<Record>,
-    exit_close: Option<Record>,
+    fin: Option<Box<Record>>,
+    reset: Option<Box<Record>>,
+    sent: Option<Box<Record>>,
+    exit_close: Option<Box<Record>>,
     /// This end gave up on a peer that did not answer.
-    given_up: Option<Record>,
+    given_up: Option<Box<Record>>,
     /// Resets whose leg may still change.
     uncounted: Vec<Direction>,
     judged: bool,
@@ -110,17 +106,17 @@ impl Connection {
             self.outstanding_at.get_or_insert(record.at);
         }
         match record.event {
-            Event::FinReceived => self.fin.get_or_insert(record),
-            Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert(record),
-            Event::ClosedUnacked | Event::Failed { .. } => self.given_up.get_or_insert(record),
+            Event::FinReceived => self.fin.get_or_insert(Box::new(record)),
+            Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert(Box::new(record)),
+            Event::ClosedUnacked | Event::Failed { .. } => self.given_up.get_or_insert(Box::new(record)),
             // No end of a connection: the correlator keeps it away.
             Event::Retransmitted => return,
-            Event::ResetReceived => self.reset.get_or_insert(record),
+            Event::ResetReceived => self.reset.get_or_insert(Box::new(record)),
             Event::ResetSent { data_after_close, .. } => {
                 if data_after_close {
                     self.retract_reset(resets);
                 }
-                self.sent.get_or_insert(record)
+                self.sent.get_or_insert(Box::new(record))
             }
         };
     }
@@ -187,15 +183,6 @@ impl Connection {
         self.first_at.distance(other.first_at) <= PEER_WITHIN
     }
 
-    /// Whether this one was cut by its peer at the same time as the connection `ends`, which led to the same server.
-    pub(super) fn is_cut_with(&self, ends: &Ends, at: KernelTime) -> bool {
-        self.ends.remote == ends.remote
-            && self.ends != *ends
-            && self.leg == Leg::Upstream
-            && self.first_at.distance(at) <= TOGETHER
-            && (self.fin.is_some() || self.reset.as_ref().is_some_and(|reset| !refused(reset)))
-    }
-
     /// How long the connection had been idle when the peer closed it, if that was all that happened: a sample of the
     /// peer's idle timeout.
     pub(super) fn idle_at_clean_close(&self) -> Option<Duration> {
@@ -221,7 +208,7 @@ impl Connection {
     }
 
     fn records(&self) -> impl Iterator<Item = &Record> {
-        [&self.reset, &self.fin, &self.given_up, &self.sent, &self.exit_close].into_iter().flatten()
+        [&self.reset, &self.fin, &self.given_up, &self.sent, &self.exit_close].into_iter().filter_map(Option::as_deref)
     }
 
     /// This end and the other.
@@ -257,25 +244,25 @@ impl Connection {
     /// The peer's FIN.
     #[must_use]
     pub fn fin(&self) -> Option<&Record> {
-        self.fin.as_ref()
+        self.fin.as_deref()
     }
 
     /// The first reset received.
     #[must_use]
     pub fn reset(&self) -> Option<&Record> {
-        self.reset.as_ref()
+        self.reset.as_deref()
     }
 
     /// The first reset sent.
     #[must_use]
     pub fn sent(&self) -> Option<&Record> {
-        self.sent.as_ref()
+        self.sent.as_deref()
     }
 
     /// This end gave up on a peer that did not answer.
     #[must_use]
     pub fn given_up(&self) -> Option<&Record> {
-        self.given_up.as_ref()
+        self.given_up.as_deref()
     }
 
     /// The record that says most of how the connection was: the reset received, else the FIN, else what this end sent.

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use super::Ends;
 use crate::record::{Exit, KernelTime};
 
 /// Events of a server are kept this many at most, the newest.
@@ -9,6 +10,10 @@ const KEPT: usize = 16;
 
 /// A refused connection this long before a cut still speaks of the same outage.
 const REFUSED_BEFORE: Duration = Duration::from_secs(1);
+
+/// Cuts this close to each other belong together: one process closes its sockets within microseconds, and jitter of
+/// the network adds milliseconds.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 /// Fewer samples than this are no learned timeout: one clean close may have had other reasons.
 const ENOUGH_SAMPLES: usize = 3;
@@ -22,6 +27,8 @@ pub struct Server {
     refused: VecDeque<KernelTime>,
     exits: VecDeque<(KernelTime, Exit)>,
     idle: VecDeque<Duration>,
+    /// Upstream connections that its end cut, each once.
+    cuts: VecDeque<(KernelTime, Ends)>,
     last_seen: KernelTime,
 }
 
@@ -59,7 +66,7 @@ pub struct ServerFacts {
     pub refused: bool,
     /// A process of it on this host ended.
     pub exit: Option<Exit>,
-    /// Other connections to it that were cut at once.
+    /// Other connections to it that were cut at once, at most 16.
     pub cut_together: usize,
     /// What was learned of its idle timeout.
     pub idle_timeout: Option<IdleTimeout>,
@@ -90,6 +97,13 @@ impl Server {
         self.last_seen = at;
     }
 
+    pub(super) fn cut(&mut self, at: KernelTime, ends: Ends) {
+        if !self.cuts.iter().any(|(_, known)| *known == ends) {
+            keep(&mut self.cuts, (at, ends));
+        }
+        self.last_seen = at;
+    }
+
     pub(super) fn learn(&mut self, idle: Duration, at: KernelTime) {
         keep(&mut self.idle, idle);
         self.last_seen = at;
@@ -100,13 +114,14 @@ impl Server {
         self.idle.is_empty() && self.last_seen < before
     }
 
-    /// What the server was doing around a cut at `at`, as known once `settle` has passed.
-    pub(super) fn facts(&self, at: KernelTime, settle: Duration) -> ServerFacts {
+    /// What the server was doing around the cut of `ends` at `at`, as known once `settle` has passed.
+    pub(super) fn facts(&self, at: KernelTime, ends: &Ends, settle: Duration) -> ServerFacts {
+        let others = self.cuts.iter().filter(|(_, other)| other != ends);
         let exit = self.exits.iter().rev().find(|(exit_at, _)| exit_at.distance(at) <= settle);
         ServerFacts {
             refused: self.refused.iter().any(|&refused_at| refused_at >= at.before(REFUSED_BEFORE)),
             exit: exit.map(|(_, exit)| *exit),
-            cut_together: 0,
+            cut_together: others.filter(|(cut_at, _)| cut_at.distance(at) <= TOGETHER).count(),
             idle_timeout: self.idle_timeout(),
         }
     }
