@@ -62,6 +62,8 @@ pub struct Correlator {
     connections: BTreeMap<Ends, Connection>,
     /// When each connection is next to be looked at, soonest first.
     agenda: BTreeSet<(KernelTime, Ends)>,
+    /// Cases that had to be judged before their time, for the next poll.
+    overtaken: Vec<Case>,
     servers: HashMap<SocketAddr, Server>,
     client_left: HashMap<Option<u32>, KernelTime>,
     oom_victims: HashMap<u32, KernelTime>,
@@ -76,6 +78,7 @@ impl Correlator {
             settle,
             connections: BTreeMap::new(),
             agenda: BTreeSet::new(),
+            overtaken: Vec::new(),
             servers: HashMap::new(),
             client_left: HashMap::new(),
             oom_victims: HashMap::new(),
@@ -97,6 +100,9 @@ impl Correlator {
         }
         let ends = Ends::of(&event.record);
         if self.connections.get(&ends).is_some_and(|known| known.is_another(&event.record)) {
+            // Its addresses are in use again: what it waited for cannot come any more.
+            let overtaken = self.judge(ends);
+            self.overtaken.extend(overtaken);
             self.retire(ends);
         }
         let planned = self.connections.get(&ends).map(|known| self.deadline(known));
@@ -170,7 +176,8 @@ impl Correlator {
     pub fn poll(&mut self, now: KernelTime) -> Vec<Case> {
         let mut due: Vec<Ends> = self.agenda.iter().take_while(|(at, _)| *at <= now).map(|(_, ends)| *ends).collect();
         due.sort_by_key(|ends| self.connections.get(ends).map(Connection::first_at));
-        let cases = due.iter().filter_map(|ends| self.judge(*ends)).collect();
+        let mut cases = std::mem::take(&mut self.overtaken);
+        cases.extend(due.iter().filter_map(|ends| self.judge(*ends)));
         for ends in due {
             if self.connections.get(&ends).is_some_and(|known| self.deadline(known) <= now) {
                 self.retire(ends);

@@ -150,13 +150,19 @@ fn the_idle_timeout_is_learned_from_clean_closes_and_not_from_a_crash() {
 
 #[test]
 fn the_same_addresses_used_again_are_another_connection() {
-    let mut again = fin(2500, requested(at(2490), SECOND));
-    again.record.owner.as_mut().unwrap().opened_at = at(2100);
-    let [first, _] = race();
-    let mut correlator = after([first]);
-    correlator.poll(at(2310));
-    correlator.handle(again);
-    assert_eq!(correlator.flush().len(), 1);
+    for judged_in_time in [true, false] {
+        let mut again = fin(2500, requested(at(2490), SECOND));
+        again.record.owner.as_mut().unwrap().opened_at = at(2100);
+        let [first, _] = race();
+        let mut correlator = after([first]);
+        let mut cases = 0;
+        if judged_in_time {
+            cases += correlator.poll(at(2310)).len();
+        }
+        correlator.handle(again);
+        cases += correlator.poll(at(2501)).len() + correlator.flush().len();
+        assert_eq!(cases, 2, "neither is lost");
+    }
 }
 
 #[test]
