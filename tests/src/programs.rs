@@ -44,6 +44,11 @@ pub fn cache_dir() -> Option<PathBuf> {
     Some(base.join("reset-observer"))
 }
 
+/// Whether a test may make namespaces and attach programs; if not, says that it was left out, and why.
+pub fn has_root() -> bool {
+    require_root().inspect_err(|reason| println!("left out: {reason}")).is_ok()
+}
+
 /// Fails with a sentence unless this process may make namespaces and attach programs.
 pub fn require_root() -> Result<()> {
     if !rustix::process::geteuid().is_root() {

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use lab::lock::MachineLock;
 use lab::observer::Observer;
-use lab::programs;
+use lab::programs::{self, has_root};
 use lab::scenario;
 use lab::topology::Family;
 use lab::trial;
@@ -32,11 +32,6 @@ fn assert_refused(args: &[&str], says: &str) {
     assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
     assert!(stderr(&output).contains(says), "{args:?} should say {says:?}: {}", stderr(&output));
     assert!(output.stdout.is_empty(), "{args:?} writes to standard output");
-}
-
-/// Whether there is root; if not, says that the test was left out.
-fn has_root() -> bool {
-    programs::require_root().inspect_err(|reason| println!("left out: {reason}")).is_ok()
 }
 
 #[test]

@@ -32,11 +32,9 @@ const LAG: Duration = Duration::from_millis(1_500);
 
 #[test]
 fn the_sum_of_resets_sent_equals_the_growth_of_tcp_out_rsts_exactly() {
-    if let Err(reason) = programs::require_root() {
-        println!("left out: {reason}");
-        return;
+    if programs::has_root() {
+        compare().unwrap();
     }
-    compare().unwrap();
 }
 
 fn compare() -> Result<()> {

@@ -13,11 +13,9 @@ const SEEN: &str = include_str!("../../docs/kernel-support.json");
 
 #[test]
 fn every_feature_that_the_observer_names_is_on_the_page_for_every_kernel() {
-    if let Err(reason) = programs::require_root() {
-        println!("left out: {reason}");
-        return;
+    if programs::has_root() {
+        compare().unwrap();
     }
-    compare().unwrap();
 }
 
 fn compare() -> Result<()> {

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::child::signal_process;
-use lab::programs;
+use lab::programs::{self, has_root};
 use rustix::process::Signal;
 
 /// Starts the lab with `scratch` for its files, and waits until its first stage stands.
@@ -90,11 +90,6 @@ fn end_by(signal: Signal, args: &[&str]) -> ExitStatus {
     wait_until("no program is left", || processes_given(scratch.path()).is_empty());
     wait_until("no file is left", || fs::read_dir(scratch.path()).unwrap().next().is_none());
     status
-}
-
-/// Whether there is root; if not, says that the test was left out.
-fn has_root() -> bool {
-    programs::require_root().inspect_err(|reason| println!("left out: {reason}")).is_ok()
 }
 
 #[test]

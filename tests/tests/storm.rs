@@ -30,11 +30,9 @@ const RING_FULL: (&str, &str) = ("reset_observer_records_lost_total", "stage=\"r
 
 #[test]
 fn in_a_storm_of_resets_every_one_is_counted_and_no_aborted_request_is_missed() {
-    if let Err(reason) = programs::require_root() {
-        println!("left out: {reason}");
-        return;
+    if programs::has_root() {
+        storm().unwrap();
     }
-    storm().unwrap();
 }
 
 fn storm() -> Result<()> {

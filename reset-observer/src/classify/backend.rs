@@ -61,9 +61,7 @@ pub(super) fn turned_away(facts: &Facts<'_>) -> Option<Decision> {
     if !facts.nothing_received() || !facts.cut_when_opened() || facts.server_vanished() || !unread {
         return None;
     }
-    let mut decision = facts.decide(Cause::ConnectionLimit, Confidence::Medium)?;
-    decision.evidence.insert(0, Evidence::CutWhenOpened);
-    Some(decision)
+    facts.decide_by(Evidence::CutWhenOpened, Cause::ConnectionLimit, Confidence::Medium)
 }
 
 /// The same with a FIN: the application accepted and closed before the request came.

@@ -48,8 +48,7 @@ impl<'a> Facts<'a> {
 
     /// The peer's FIN came before whatever else came.
     pub(super) fn fin_seen(&self) -> bool {
-        let state = self.decisive.and_then(|record| record.state_before);
-        self.case.connection.fin().is_some() || state.is_some_and(TcpState::fin_received)
+        self.case.connection.fin().is_some() || self.state().is_some_and(TcpState::fin_received)
     }
 
     pub(super) fn state(&self) -> Option<TcpState> {
@@ -252,10 +251,15 @@ impl<'a> Facts<'a> {
         Some(Decision { cause, confidence, impact: self.impact(), evidence: self.evidence() })
     }
 
+    /// The same, resting first of all on what only the rule itself knows.
+    pub(super) fn decide_by(&self, first: Evidence, cause: Cause, confidence: Confidence) -> Option<Decision> {
+        let evidence = std::iter::once(first).chain(self.evidence()).collect();
+        Some(Decision { cause, confidence, impact: self.impact(), evidence })
+    }
+
     /// A decision that no request was hurt.
     pub(super) fn harmless(&self, confidence: Confidence) -> Option<Decision> {
-        let mut evidence = vec![Evidence::NothingOutstanding];
-        evidence.extend(self.evidence());
-        Some(Decision { cause: Cause::IdleClose, confidence, impact: Impact::None, evidence })
+        let decision = self.decide_by(Evidence::NothingOutstanding, Cause::IdleClose, confidence)?;
+        Some(Decision { impact: Impact::None, ..decision })
     }
 }

@@ -59,9 +59,7 @@ pub(super) fn swallowed(facts: &Facts<'_>) -> Option<Decision> {
     if facts.reset_received() || facts.fin_seen() || !facts.flight_never_acked() || !facts.reused() {
         return None;
     }
-    let mut decision = facts.decide(Cause::MiddleboxIdleDrop, Confidence::Medium)?;
-    decision.evidence.insert(0, Evidence::NobodyAnswered);
-    Some(decision)
+    facts.decide_by(Evidence::NobodyAnswered, Cause::MiddleboxIdleDrop, Confidence::Medium)
 }
 
 /// A reset of an unacknowledged request, without a FIN before it, that was not seen to come from the backend.

@@ -15,10 +15,8 @@ pub(super) fn worker_died(facts: &Facts<'_>) -> Option<Decision> {
     if !worker || exit.in_good_order() {
         return None;
     }
-    let mut decision = facts.decide(Cause::ProxyCrash, Confidence::High)?;
-    decision.evidence.insert(0, Evidence::OwnerExiting);
-    decision.impact = Impact::RequestFailed;
-    Some(decision)
+    let decision = facts.decide_by(Evidence::OwnerExiting, Cause::ProxyCrash, Confidence::High)?;
+    Some(Decision { impact: Impact::RequestFailed, ..decision })
 }
 
 /// The SYN was answered with a reset.
@@ -51,16 +49,12 @@ pub(super) fn reset_by_this_end(facts: &Facts<'_>) -> Option<Decision> {
     }
     let after_close = matches!(sent.event, Event::ResetSent { data_after_close: true, .. });
     if facts.case.client_left {
-        let mut decision = facts.decide(Cause::ClientAbort, Confidence::Medium)?;
-        decision.evidence.insert(0, Evidence::ClientLeftBefore);
-        return Some(decision);
+        return facts.decide_by(Evidence::ClientLeftBefore, Cause::ClientAbort, Confidence::Medium);
     }
     if after_close {
         // nginx had closed its end and a response came all the same: it had given up on it, for which the socket
         // knows no reason.
-        let mut decision = facts.decide(Cause::Unknown, Confidence::Low)?;
-        decision.evidence.insert(0, Evidence::DataAfterClose);
-        return Some(decision);
+        return facts.decide_by(Evidence::DataAfterClose, Cause::Unknown, Confidence::Low);
     }
     None
 }
