@@ -1,17 +1,18 @@
 //! A socket learns of an error: a connection that timed out, or an ICMP error. Resets fire it too and are left out.
+//!
+//! Since Linux 6.11 the connection is in CLOSE by then ([`tcp_done_with_error`]), before that it is as it was.
+//!
+//! [`tcp_done_with_error`]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_input.c
 
 use aya_ebpf::programs::RawTracePointContext;
-use reset_observer_ebpf::{
-    field::Field,
-    record::{Hook, SocketKind},
-};
+use reset_observer_ebpf::{field::Field, record::Hook};
 
 use crate::{
     emit::submit,
-    last_change,
+    full_socket::reserve_for,
+    last_change, owner,
     read::read_or_zero,
-    socket::{self, TCP_LISTEN},
-    tcp_receive_reset::reserve_for,
+    socket::{self, TCP_CLOSE, TCP_LISTEN},
 };
 
 #[inline(always)]
@@ -24,8 +25,10 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
         return;
     }
     let Some(mut entry) = reserve_for(Hook::SocketError, sk, state) else { return };
-    // SAFETY: `reserve_for` initialised the record.
-    let record = unsafe { entry.assume_init_mut() };
-    record.socket_kind = SocketKind::Full as u8;
+    if state == TCP_CLOSE {
+        // SAFETY: `reserve_for` initialised the record.
+        unsafe { entry.assume_init_mut() }.state_before = last_change::closed_from(sk);
+        owner::forget(sk);
+    }
     submit(entry);
 }

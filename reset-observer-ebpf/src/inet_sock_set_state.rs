@@ -7,11 +7,11 @@ use reset_observer_ebpf::record::Hook;
 use crate::{
     accepted,
     emit::submit,
+    full_socket::reserve_for,
     global::is_observed,
     last_change, owner, process,
     rst_packet::Tuple,
     socket::{self, TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT},
-    tcp_receive_reset::reserve_for,
 };
 
 const TCP_FIN_WAIT1: u8 = 4;
@@ -67,10 +67,15 @@ fn was_accepted(sk: u64) {
     }
 }
 
-/// A reset in either direction may still ask who opened the connection (an active one is sent after this change), so
-/// an aborted connection is left to be evicted or overwritten.
+/// An active reset is sent after this change, and since Linux 6.11 an error is reported after it: both ask who opened the
+/// connection, and forget it then. A reset received was told of before. A connect(2) that the process gave up fires
+/// nothing more: its entry is left to be evicted or replaced.
 #[inline(always)]
 fn closed(sk: u64, old: u8) {
+    if last_change::reset_received_in(sk) != 0 {
+        owner::forget(sk);
+        return;
+    }
     last_change::note_closed(sk, old);
     if !matches!(old, TCP_ESTABLISHED | TCP_CLOSE_WAIT | TCP_SYN_SENT) {
         owner::forget(sk);

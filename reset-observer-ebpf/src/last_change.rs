@@ -40,12 +40,10 @@ pub(crate) fn note_reset_received(socket: u64, state: u8) {
     note(&RESET_RECEIVED, socket, state);
 }
 
-/// Notes that the socket went from `state` to CLOSE, unless that is for a reset that it has received: it will send none.
+/// Notes that the socket went from `state` to CLOSE. Not for a reset that it has received: it will send none.
 #[inline(always)]
 pub(crate) fn note_closed(socket: u64, state: u8) {
-    if reset_received_in(socket) == 0 {
-        note(&CLOSED, socket, state);
-    }
+    note(&CLOSED, socket, state);
 }
 
 /// The state from which `socket` went to CLOSE just now; 0 if not known.
@@ -65,9 +63,12 @@ fn fresh(slot: &PerCpuArray<Change>, socket: u64) -> u8 {
     let Some(last) = slot.get_ptr(0) else { return 0 };
     // SAFETY: the slot belongs to this CPU and is initialised (the kernel zeroes maps).
     let last = unsafe { &*last };
+    if last.socket != socket {
+        return 0;
+    }
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_ns() };
-    if last.socket == socket && now - last.time_ns <= FRESH_NS { last.state as u8 } else { 0 }
+    if now - last.time_ns <= FRESH_NS { last.state as u8 } else { 0 }
 }
 
 #[inline(always)]

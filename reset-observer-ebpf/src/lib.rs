@@ -27,6 +27,9 @@ pub mod symbol {
     pub const HAS_REASON: &str = "HAS_REASON";
 }
 
+/// Connections whose opener is remembered at a time. Beyond it the least recently used is evicted; 5 MiB of kernel memory.
+pub const MAX_OWNERS: u32 = 65_536;
+
 /// How many ports `--port` can name. The kernel side compares each one, so the list is short by design.
 pub const MAX_PORTS: usize = 16;
 

@@ -10,6 +10,7 @@ use aya_ebpf::{
 mod accepted;
 mod cgroup_ingress;
 mod emit;
+mod full_socket;
 mod global;
 mod inet_sk_error_report;
 mod inet_sock_set_state;

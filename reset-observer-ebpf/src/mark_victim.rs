@@ -9,8 +9,8 @@ use reset_observer_ebpf::{
 use crate::{
     emit::{reserve, submit},
     global::victim_is_task,
+    process,
     read::read_or_zero,
-    sched_process_exit,
 };
 
 #[inline(always)]
@@ -20,7 +20,7 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     let record = unsafe { entry.assume_init_mut() };
     if victim_is_task() {
         let task: u64 = ctx.arg(0);
-        sched_process_exit::fill(record, task, read_or_zero(task, Field::TaskTgid));
+        process::fill_task(record, task, read_or_zero(task, Field::TaskTgid));
     } else {
         record.current_tgid = ctx.arg(0);
         record.flags |= flag::CURRENT;

@@ -10,7 +10,7 @@ use aya_ebpf::{
     maps::LruHashMap,
 };
 use reset_observer_ebpf::{
-    counter,
+    MAX_OWNERS, counter,
     record::{RawRecord, flag},
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Owner {
 
 /// Least recently used entries make room: an entry whose end was missed costs a slot, never growth.
 #[map]
-static OWNERS: LruHashMap<u64, Owner> = LruHashMap::with_max_entries(65_536, 0);
+static OWNERS: LruHashMap<u64, Owner> = LruHashMap::with_max_entries(MAX_OWNERS, 0);
 
 /// Processes that opened observed connections, so that their end is told and that of all others costs nothing.
 #[map]
@@ -48,6 +48,8 @@ pub(crate) fn remember(socket: u64) {
         syn_ack_ttl: 0,
         told_us: 0,
     };
+    // An entry whose end was not seen is replaced: without this, it would count as evicted for ever.
+    forget(socket);
     if OWNERS.insert(socket, owner, 0).is_err() {
         count(counter::OWNER_NOT_REMEMBERED);
         return;

@@ -1,5 +1,5 @@
-//! The tuple of a received packet, for resets that answer one without a socket of its own: the packet's destination
-//! is the local end.
+//! Where a received packet's headers are, and its tuple, for resets that answer one without a socket of its own: the
+//! packet's destination is the local end.
 
 use reset_observer_ebpf::{field::Field, record::RawRecord};
 
@@ -7,6 +7,27 @@ use crate::{
     read::{at, follow, read, read_or_zero},
     socket::fill_ipv4,
 };
+
+/// Where the headers start. The kernel has set both by the time that TCP handles a packet.
+#[derive(Clone, Copy)]
+pub(crate) struct Headers {
+    /// Of the IP header.
+    pub(crate) network: u64,
+    /// Of the TCP header.
+    pub(crate) transport: u64,
+}
+
+/// Finds the headers of `skb`; `None` if it is null or cannot be read.
+#[inline(always)]
+pub(crate) fn headers(skb: u64) -> Option<Headers> {
+    if skb == 0 {
+        return None;
+    }
+    let head = follow(skb, Field::SkbHead)?;
+    let network: u16 = read(skb, Field::SkbNetworkHeader)?;
+    let transport: u16 = read(skb, Field::SkbTransportHeader)?;
+    Some(Headers { network: head + network as u64, transport: head + transport as u64 })
+}
 
 /// Local and remote port of a packet, and where its network header starts; all zero if there is none.
 #[derive(Clone, Copy, Default)]
@@ -32,18 +53,16 @@ impl Packet {
 /// No `Option`: the verifier of older kernels refuses to copy the empty half of one.
 #[inline(always)]
 pub(crate) fn read_packet(skb: u64) -> Packet {
-    if skb == 0 { Packet::default() } else { try_read_packet(skb).unwrap_or_default() }
+    try_read_packet(skb).unwrap_or_default()
 }
 
 #[inline(always)]
 fn try_read_packet(skb: u64) -> Option<Packet> {
-    let head = follow(skb, Field::SkbHead)?;
-    let network: u16 = read(skb, Field::SkbNetworkHeader)?;
-    let transport: u16 = read(skb, Field::SkbTransportHeader)?;
+    let headers = headers(skb)?;
     // Source and destination port are the first two fields of a TCP header (RFC 9293, section 3.1).
-    let ports: [u8; 4] = at(head + transport as u64)?;
+    let ports: [u8; 4] = at(headers.transport)?;
     Some(Packet {
-        network_header: head + network as u64,
+        network_header: headers.network,
         local_port: u16::from_be_bytes([ports[2], ports[3]]),
         remote_port: u16::from_be_bytes([ports[0], ports[1]]),
         device: follow(skb, Field::SkbDevice).unwrap_or_default(),

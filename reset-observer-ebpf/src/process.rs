@@ -6,7 +6,7 @@ use reset_observer_ebpf::{
     record::{RawRecord, flag},
 };
 
-use crate::read::read;
+use crate::read::{read, read_or_zero};
 
 /// `PF_EXITING` ([source]).
 ///
@@ -23,17 +23,32 @@ pub(crate) fn exiting_task() -> Option<u64> {
 }
 
 /// Fills in the current process, and how it is ending if it is.
+#[inline(always)]
+pub(crate) fn fill(record: &mut RawRecord) {
+    record.current_tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    record.current_comm = bpf_get_current_comm().unwrap_or_default();
+    record.flags |= flag::CURRENT;
+    if let Some(task) = exiting_task() {
+        fill_exit(record, task);
+    }
+}
+
+/// Fills in a task that is not necessarily the current one.
+#[inline(always)]
+pub(crate) fn fill_task(record: &mut RawRecord, task: u64, tgid: u32) {
+    record.current_tgid = tgid;
+    record.current_comm = read_or_zero(task, Field::TaskComm);
+    record.flags |= flag::CURRENT;
+}
+
+/// Fills in how a task that is exiting ends.
 ///
 /// `exit_code` is set in `do_exit` before the files are closed ([source]), so it is there when a dying process closes
 /// its connections.
 ///
 /// [source]: https://github.com/torvalds/linux/blob/v6.12/kernel/exit.c#L887-L950
 #[inline(always)]
-pub(crate) fn fill(record: &mut RawRecord) {
-    record.current_tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
-    record.current_comm = bpf_get_current_comm().unwrap_or_default();
-    record.flags |= flag::CURRENT;
-    let Some(task) = exiting_task() else { return };
+pub(crate) fn fill_exit(record: &mut RawRecord, task: u64) {
     if let Some(code) = read(task, Field::TaskExitCode) {
         record.exit_code = code;
         record.flags |= flag::EXITING;

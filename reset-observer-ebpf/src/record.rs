@@ -101,14 +101,11 @@ pub mod flag {
     pub const DATA_AFTER_CLOSE: u32 = 1 << 5;
     /// [`super::RawPacket`] was filled in from the packet itself.
     pub const PACKET: u32 = 1 << 6;
-    /// The packet behind the event was looked at and has no RST flag: data came after close.
-    pub const NOT_ON_WIRE: u32 = 1 << 7;
     /// The connection's other end is on this host and was accepted while the programs ran, and this kernel traces every
     /// reset that it sends: what was not recorded there was not sent there.
-    pub const PEER_ON_HOST: u32 = 1 << 8;
+    pub const PEER_ON_HOST: u32 = 1 << 7;
     /// Every bit that has a meaning.
-    pub const ALL: u32 =
-        OWNER | CURRENT | EXITING | SNAPSHOT | ACTIVE | DATA_AFTER_CLOSE | PACKET | NOT_ON_WIRE | PEER_ON_HOST;
+    pub const ALL: u32 = OWNER | CURRENT | EXITING | SNAPSHOT | ACTIVE | DATA_AFTER_CLOSE | PACKET | PEER_ON_HOST;
 }
 
 /// What the socket knew at the instant of the event. Units are the kernel's: microseconds of CLOCK_MONOTONIC, jiffies

@@ -6,15 +6,9 @@ use aya_ebpf::{
     macros::map,
     maps::{LruHashMap, PerCpuArray},
 };
-use reset_observer_ebpf::{
-    field::Field,
-    record::{RawPacket, RawRecord, flag},
-};
+use reset_observer_ebpf::record::{RawPacket, RawRecord, flag};
 
-use crate::{
-    owner,
-    read::{at, follow, read},
-};
+use crate::{owner, packet::headers, read::at};
 
 /// Facts about a packet count for the event that follows within this time: right after it, unless the socket was in use
 /// and the packet waited for it.
@@ -61,8 +55,8 @@ struct OnWire {
 #[map]
 static ON_WIRE: LruHashMap<Tuple, OnWire> = LruHashMap::with_max_entries(16_384, 0);
 
-/// Reads the headers of `skb`, whose offsets are set once TCP handles it. All zero if that fails: the verifier of older
-/// kernels refuses to copy the empty half of an `Option`.
+/// Reads the headers of `skb`, which may be null. All zero if that fails: the verifier of older kernels refuses to copy
+/// the empty half of an `Option`.
 #[inline(always)]
 pub(crate) fn from_skb(skb: u64) -> RawPacket {
     try_from_skb(skb).unwrap_or_default()
@@ -70,15 +64,11 @@ pub(crate) fn from_skb(skb: u64) -> RawPacket {
 
 #[inline(always)]
 fn try_from_skb(skb: u64) -> Option<RawPacket> {
-    let head = follow(skb, Field::SkbHead)?;
-    let network: u16 = read(skb, Field::SkbNetworkHeader)?;
-    let transport: u16 = read(skb, Field::SkbTransportHeader)?;
-    let ip = head + network as u64;
-    let version: u8 = at(ip)?;
+    let headers = headers(skb)?;
+    let version: u8 = at(headers.network)?;
     // TTL is byte 8 of an IPv4 header (RFC 791), hop limit byte 7 of an IPv6 one (RFC 8200).
-    let ttl: u8 = at(ip + if version >> 4 == 4 { 8 } else { 7 })?;
-    let tcp = head + transport as u64;
-    let header: [u8; 24] = at(tcp)?;
+    let ttl: u8 = at(headers.network + if version >> 4 == 4 { 8 } else { 7 })?;
+    let header: [u8; 24] = at(headers.transport)?;
     Some(parse(&header, ttl))
 }
 
@@ -132,9 +122,6 @@ pub(crate) fn fill(record: &mut RawRecord) {
     record.flags |= flag::PACKET;
     if record.packet.syn_ack_ttl == 0 {
         record.packet.syn_ack_ttl = owner::syn_ack_ttl(record.socket);
-    }
-    if record.packet.tcp_flags & RST == 0 {
-        record.flags |= flag::NOT_ON_WIRE;
     }
 }
 

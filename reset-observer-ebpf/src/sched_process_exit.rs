@@ -2,15 +2,12 @@
 //! a map.
 
 use aya_ebpf::programs::RawTracePointContext;
-use reset_observer_ebpf::{
-    field::Field,
-    record::{Hook, RawRecord, flag},
-};
+use reset_observer_ebpf::{field::Field, record::Hook};
 
 use crate::{
     emit::{reserve, submit},
-    owner,
-    read::{follow, read, read_or_zero},
+    owner, process,
+    read::{follow, read},
 };
 
 /// Runs for each thread, before the process's files are closed; the process is gone when no thread lives any more.
@@ -24,25 +21,13 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     owner::forget_opener(tgid);
     let Some(mut entry) = reserve(Hook::ProcessExit) else { return };
     // SAFETY: `reserve` initialised the record.
-    fill(unsafe { entry.assume_init_mut() }, task, tgid);
+    let record = unsafe { entry.assume_init_mut() };
+    process::fill_task(record, task, tgid);
+    process::fill_exit(record, task);
     submit(entry);
 }
 
 #[inline(always)]
 fn threads_left(task: u64) -> i32 {
     follow(task, Field::TaskSignal).and_then(|signal| read(signal, Field::SignalLive)).unwrap_or_default()
-}
-
-/// Fills in a task that is not necessarily the current one.
-#[inline(always)]
-pub(crate) fn fill(record: &mut RawRecord, task: u64, tgid: u32) {
-    record.current_tgid = tgid;
-    record.current_comm = read_or_zero(task, Field::TaskComm);
-    record.flags |= flag::CURRENT;
-    if let (Hook::ProcessExit, Some(code)) =
-        (Hook::from_u8(record.hook).unwrap_or(Hook::OomVictim), read(task, Field::TaskExitCode))
-    {
-        record.exit_code = code;
-        record.flags |= flag::EXITING;
-    }
 }

@@ -9,9 +9,8 @@ use crate::{owner, rst_packet};
 pub(crate) fn handle(ctx: &FEntryContext) {
     let sk: u64 = ctx.arg(0);
     let skb: u64 = ctx.arg(1);
-    if skb == 0 {
-        return;
-    }
     let packet = rst_packet::from_skb(skb);
-    owner::note_syn_ack(sk, packet.ttl);
+    if packet.ttl != 0 {
+        owner::note_syn_ack(sk, packet.ttl);
+    }
 }

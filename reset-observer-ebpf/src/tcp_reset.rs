@@ -8,9 +8,6 @@ use crate::rst_packet;
 pub(crate) fn handle(ctx: &FEntryContext) {
     let sk: u64 = ctx.arg(0);
     let skb: u64 = ctx.arg(1);
-    if skb == 0 {
-        return;
-    }
     let packet = rst_packet::from_skb(skb);
     if packet.ttl != 0 {
         rst_packet::note(sk, packet);

@@ -6,10 +6,10 @@ use reset_observer_ebpf::{field::Field, record::Hook};
 
 use crate::{
     emit::submit,
+    full_socket::reserve_for,
     owner,
     read::read_or_zero,
     socket::{self, TCP_CLOSE_WAIT, TCP_ESTABLISHED},
-    tcp_receive_reset::reserve_for,
 };
 
 /// Shorter than this, in jiffies (0.1 to 1 s), a pause is no idle time.

@@ -59,6 +59,9 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     // SAFETY: `reserve` initialised the record.
     let record = unsafe { entry.assume_init_mut() };
     fill(record, &Sent { sk, kind, state, reason, active: skb == 0, packet, data_came_in });
+    if skb == 0 && state == socket::TCP_CLOSE {
+        owner::forget(sk);
+    }
     if skb != 0 && repeat::is_repeated(record) {
         entry.discard(0);
         return;

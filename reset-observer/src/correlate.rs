@@ -88,6 +88,9 @@ impl Correlator {
 
     /// Takes one event. Events come in the order in which the kernel wrote them.
     pub fn handle(&mut self, event: Attributed) {
+        if event.record.was_not_on_wire() {
+            return;
+        }
         self.note_server(&event.record);
         self.note_cut(&event);
         if event.leg == Leg::Client && matches!(event.record.event, Event::FinReceived | Event::ResetReceived) {

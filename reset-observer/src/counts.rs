@@ -23,6 +23,8 @@ pub struct KernelCounts {
     pub owners_remembered: u64,
     /// Connections whose opener was forgotten at their end.
     pub owners_forgotten: u64,
+    /// Connections whose opener was evicted to make room: at least so many, with up to 128 a CPU more.
+    pub owners_evicted: u64,
 }
 
 /// What user space could not use of what the kernel submitted.

@@ -138,6 +138,9 @@ pub enum Event {
     },
 }
 
+/// The flag of a reset in [`Packet::tcp_flags`] (RFC 9293, section 3.1).
+const RST: u8 = 0x04;
+
 /// The reset packet behind an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packet {
@@ -252,4 +255,16 @@ pub struct Record {
     pub packet: Option<Packet>,
     /// The other end is on this host, and its kernel would have recorded each reset that it sent.
     pub peer_on_host: bool,
+}
+
+impl Record {
+    /// Whether the kernel told of a reset received though the packet behind it is none: data came after this end had
+    /// closed ([source]). Only where the packet was looked at; else the reset that answers the data says so.
+    ///
+    /// [source]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_input.c#L6907-L6930
+    #[must_use]
+    pub fn was_not_on_wire(&self) -> bool {
+        let is_reset = |packet: &Packet| packet.tcp_flags & RST != 0;
+        self.event == Event::ResetReceived && self.packet.is_some_and(|packet| !is_reset(&packet))
+    }
 }

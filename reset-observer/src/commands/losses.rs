@@ -21,7 +21,7 @@ impl LossWatch {
         for stage in Stage::ALL {
             let total = stage.total(kernel, decode);
             let said = self.said.insert(stage, total).unwrap_or_default();
-            if total > said {
+            if total > said && !stage.is_redundant() {
                 news.push(Lost { at, stage, records: total - said, total });
             }
         }

@@ -130,7 +130,7 @@ impl<'a> Observation<'a> {
         let mut core = lock(&core);
         let kernel = core.read_counters()?;
         self.summary.set_resets(&core.pipeline.resets(&kernel));
-        for stage in Stage::ALL {
+        for stage in Stage::ALL.into_iter().filter(|stage| !stage.is_redundant()) {
             self.summary.set_lost(stage, stage.total(&kernel, &core.pipeline.counts()));
         }
         self.summary.idle_timeouts = core.pipeline.idle_timeouts().map(IdleTimeout::from).collect();

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    record::Exit,
+    record::{Exit, Packet},
     resets::Direction,
     sample::{
         acknowledged, at, exit_close, fin, from_port, idle, peer_reset, proxy, refused, requested, reset, upstream,
@@ -89,6 +89,14 @@ fn data_after_close_is_not_a_reset_received() {
         KernelCounts { received: 1, received_not_on_wire: 1, sent: 1, submitted: 2, ..KernelCounts::default() };
     let totals = correlator.resets(&kernel, &DecodeCounts { decoded: 2, refused: 0 });
     assert_eq!((totals.total(Direction::Received), totals.total(Direction::Sent)), (0, 1));
+}
+
+#[test]
+fn a_reset_whose_packet_is_none_is_not_taken_for_one_even_if_no_answer_was_seen() {
+    let data = Packet { tcp_flags: 0x18, ttl: 64, syn_ack_ttl: None, window: 1, seq: 1, ack: Some(1), timestamp: true };
+    let mut event = reset(2000, TcpState::FinWait2, idle(SECOND));
+    event.record.packet = Some(data);
+    assert!(after([event]).flush().is_empty());
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The exact counters, summed over the CPUs.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anyhow::{Context as _, Result};
 use aya::maps::PerCpuArray;
-use reset_observer_ebpf::{counter, symbol};
+use reset_observer_ebpf::{MAX_OWNERS, counter, symbol};
 
 use super::programs::{Data, Programs};
 use crate::counts::KernelCounts;
@@ -10,6 +12,7 @@ use crate::counts::KernelCounts;
 /// Reads the per-CPU counters.
 pub struct Counters {
     map: PerCpuArray<Data, [u64; counter::SLOTS as usize]>,
+    evicted: Evicted,
 }
 
 impl Counters {
@@ -19,7 +22,7 @@ impl Counters {
     /// If the map is missing.
     pub fn new(programs: &mut Programs) -> Result<Self> {
         let map = PerCpuArray::try_from(programs.take_map(symbol::COUNTERS)?).context("the counters are no array")?;
-        Ok(Self { map })
+        Ok(Self { map, evicted: Evicted::default() })
     }
 
     /// Reads all counters, in one system call.
@@ -29,6 +32,7 @@ impl Counters {
     pub fn read(&self) -> Result<KernelCounts> {
         let per_cpu = self.map.get(&0, 0).context("cannot read the kernel's counters")?;
         let sum = |slot: u32| per_cpu.iter().map(|counters| counters[slot as usize]).sum::<u64>();
+        let (remembered, forgotten) = (sum(counter::OWNER_REMEMBERED), sum(counter::OWNER_FORGOTTEN));
         Ok(KernelCounts {
             sent: (counter::SENT..counter::SENT + counter::REASON_SLOTS).map(sum).sum(),
             received: sum(counter::RECEIVED),
@@ -38,8 +42,39 @@ impl Counters {
             socketless_not_detailed: sum(counter::SOCKETLESS_NOT_DETAILED),
             owner_not_remembered: sum(counter::OWNER_NOT_REMEMBERED),
             repeated_not_detailed: sum(counter::REPEATED_NOT_DETAILED),
-            owners_remembered: sum(counter::OWNER_REMEMBERED),
-            owners_forgotten: sum(counter::OWNER_FORGOTTEN),
+            owners_remembered: remembered,
+            owners_forgotten: forgotten,
+            owners_evicted: self.evicted.total(remembered.saturating_sub(forgotten)),
         })
+    }
+}
+
+/// How many openers were evicted, which the kernel does not count.
+///
+/// An evicted one can't be forgotten any more. So of those that were remembered and not forgotten, all that the map has no
+/// room for were evicted, and the largest such number so far is their total.
+#[derive(Debug, Default)]
+struct Evicted(AtomicU64);
+
+impl Evicted {
+    /// The total so far, after `unforgotten` were seen.
+    fn total(&self, unforgotten: u64) -> u64 {
+        let evicted = unforgotten.saturating_sub(MAX_OWNERS.into());
+        self.0.fetch_max(evicted, Ordering::Relaxed).max(evicted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openers_that_the_map_has_no_room_for_were_evicted_and_stay_counted() {
+        let room = u64::from(MAX_OWNERS);
+        let evicted = Evicted::default();
+        assert_eq!(evicted.total(room), 0);
+        assert_eq!(evicted.total(room + 7), 7);
+        assert_eq!(evicted.total(7), 7, "all others were forgotten");
+        assert_eq!(evicted.total(room + 9), 9, "two more found no room");
     }
 }

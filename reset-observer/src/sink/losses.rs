@@ -1,4 +1,4 @@
-//! Where records get lost on the way from the kernel, and how many.
+//! Where records get lost on the way from the kernel, or are left out by design, and how many.
 
 use crate::counts::{DecodeCounts, KernelCounts};
 
@@ -11,13 +11,18 @@ pub enum Stage {
     SocketlessRate,
     /// The opener of a connection could not be remembered, so that its records have no owner.
     Owner,
+    /// The opener of a connection was evicted, because too many were open at once.
+    OwnerEvicted,
+    /// A reset was sent on a connection that had sent one within the second before: counted, not detailed.
+    Repeated,
     /// User space could not read the record.
     Decode,
 }
 
 impl Stage {
     /// Every stage, in the order of the way.
-    pub const ALL: [Self; 4] = [Self::Owner, Self::SocketlessRate, Self::Ring, Self::Decode];
+    pub const ALL: [Self; 6] =
+        [Self::Owner, Self::OwnerEvicted, Self::SocketlessRate, Self::Repeated, Self::Ring, Self::Decode];
 
     /// The name in metrics and JSON.
     #[must_use]
@@ -26,6 +31,8 @@ impl Stage {
             Self::Ring => "ring",
             Self::SocketlessRate => "socketless_rate",
             Self::Owner => "owner",
+            Self::OwnerEvicted => "owner_evicted",
+            Self::Repeated => "repeated",
             Self::Decode => "decode",
         }
     }
@@ -37,8 +44,16 @@ impl Stage {
             Self::Ring => "records found the ring buffer full",
             Self::SocketlessRate => "resets without a socket were counted but not looked at",
             Self::Owner => "connections have no known opener",
+            Self::OwnerEvicted => "connections have lost their known opener: too many were open at once",
+            Self::Repeated => "resets followed another one on the same connection, and were counted only",
             Self::Decode => "records could not be read",
         }
+    }
+
+    /// Whether what is left out here says nothing new, so that nobody needs to be told as it happens.
+    #[must_use]
+    pub const fn is_redundant(self) -> bool {
+        matches!(self, Self::Repeated)
     }
 
     /// How many were lost here since the start.
@@ -48,6 +63,8 @@ impl Stage {
             Self::Ring => kernel.ring_full,
             Self::SocketlessRate => kernel.socketless_not_detailed,
             Self::Owner => kernel.owner_not_remembered,
+            Self::OwnerEvicted => kernel.owners_evicted,
+            Self::Repeated => kernel.repeated_not_detailed,
             Self::Decode => decode.refused,
         }
     }

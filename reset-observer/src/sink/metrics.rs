@@ -119,7 +119,7 @@ impl Metrics {
         );
         registry.register(
             "records_lost",
-            "Records that were lost on the way from the kernel",
+            "Records that were lost on the way from the kernel, or left out because they repeat what is known",
             self.records_lost.clone(),
         );
         registry.register(
