@@ -2,10 +2,10 @@
 
 use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, ops::RangeInclusive, time::Duration};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, builder::RangedI64ValueParser, error::ErrorKind};
 use jiff::SignedDuration;
 use log::LevelFilter;
-use reset_observer_ebpf::MAX_PORTS;
+use reset_observer_ebpf::{MAX_OWNERS, MAX_PORTS};
 
 const ABOUT: &str = "Says why TCP connections between nginx and its upstream servers are reset";
 
@@ -90,6 +90,13 @@ pub struct WatchArgs {
     /// connection of a large proxy at once.
     #[arg(long = "ring-size", value_name = "SIZE", default_value = "1MiB", value_parser = ring_size)]
     pub ring_size: u32,
+
+    /// Connections whose opener is remembered at a time; 1024 to 1048576
+    ///
+    /// Each takes some 80 bytes of kernel memory. Where a host opens more at a time, those least recently used lose
+    /// their worker, and records_lost_total{stage="owner_evicted"} counts them.
+    #[arg(long = "max-owners", value_name = "N", default_value_t = MAX_OWNERS, value_parser = max_owners())]
+    pub max_owners: u32,
 }
 
 /// How to look at reset packets.
@@ -230,6 +237,10 @@ fn settle(text: &str) -> Result<Duration, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     duration_within(text, Duration::from_millis(100)..=Duration::from_secs(720 * 3600))
+}
+
+fn max_owners() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1024..=1 << 20)
 }
 
 fn ring_size(text: &str) -> Result<u32, String> {

@@ -150,8 +150,14 @@ pub struct Daemon {
 impl Daemon {
     /// Starts the daemon at a free port of the loopback and waits until it is ready.
     pub fn start() -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let observer = Observer::start(&["daemon", "--web.listen-address", &address.to_string()], |_| ())?;
+        Self::start_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(args: &[&str]) -> Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let observer = Observer::start(&[&["daemon", "--web.listen-address", &address], args].concat(), |_| ())?;
+        let address = address.parse()?;
         let daemon = Self { observer, address };
         let deadline = Instant::now() + PATIENCE;
         while !daemon.get("/-/ready").is_ok_and(|(status, _)| status == 200) {

@@ -68,6 +68,7 @@ impl Session {
         let options = Options {
             ports: &watch.ports,
             ring_bytes: watch.ring_size,
+            max_owners: watch.max_owners,
             log_level,
             rst_packets_by_cgroup: watch.rst_packets == RstPackets::Cgroup,
         };
@@ -81,7 +82,7 @@ impl Session {
         let pipeline = Pipeline::new(Attributor::new(processes, sockets), watch.settle);
         let wire = |programs: &mut Programs| -> Result<_> {
             let log = if log_level == 0 { ProgramLog::off() } else { ProgramLog::open(programs)? };
-            Ok((Ring::new(programs)?, Counters::new(programs)?, log))
+            Ok((Ring::new(programs)?, Counters::new(programs, watch.max_owners)?, log))
         };
         let (ring, counters, log) = wire(&mut programs).map_err(Failure::Prerequisite)?;
         let core = Arc::new(Mutex::new(Core { pipeline, counters }));

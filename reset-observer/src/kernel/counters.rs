@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
 use aya::maps::PerCpuArray;
-use reset_observer_ebpf::{MAX_OWNERS, counter, symbol};
+use reset_observer_ebpf::{counter, symbol};
 
 use super::programs::{Data, Programs};
 use crate::counts::KernelCounts;
@@ -16,13 +16,13 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Takes the counter map out of the loaded programs.
+    /// Takes the counter map out of the loaded programs, which remember the openers of `max_owners` connections.
     ///
     /// # Errors
     /// If the map is missing.
-    pub fn new(programs: &mut Programs) -> Result<Self> {
+    pub fn new(programs: &mut Programs, max_owners: u32) -> Result<Self> {
         let map = PerCpuArray::try_from(programs.take_map(symbol::COUNTERS)?).context("the counters are no array")?;
-        Ok(Self { map, evicted: Evicted::default() })
+        Ok(Self { map, evicted: Evicted { room: max_owners.into(), total: AtomicU64::new(0) } })
     }
 
     /// Reads all counters, in one system call.
@@ -53,14 +53,17 @@ impl Counters {
 ///
 /// An evicted one can't be forgotten any more. So of those that were remembered and not forgotten, all that the map has no
 /// room for were evicted, and the largest such number so far is their total.
-#[derive(Debug, Default)]
-struct Evicted(AtomicU64);
+#[derive(Debug)]
+struct Evicted {
+    room: u64,
+    total: AtomicU64,
+}
 
 impl Evicted {
     /// The total so far, after `unforgotten` were seen.
     fn total(&self, unforgotten: u64) -> u64 {
-        let evicted = unforgotten.saturating_sub(MAX_OWNERS.into());
-        self.0.fetch_max(evicted, Ordering::Relaxed).max(evicted)
+        let evicted = unforgotten.saturating_sub(self.room);
+        self.total.fetch_max(evicted, Ordering::Relaxed).max(evicted)
     }
 }
 
@@ -70,8 +73,8 @@ mod tests {
 
     #[test]
     fn openers_that_the_map_has_no_room_for_were_evicted_and_stay_counted() {
-        let room = u64::from(MAX_OWNERS);
-        let evicted = Evicted::default();
+        let room = 1000;
+        let evicted = Evicted { room, total: AtomicU64::new(0) };
         assert_eq!(evicted.total(room), 0);
         assert_eq!(evicted.total(room + 7), 7);
         assert_eq!(evicted.total(7), 7, "all others were forgotten");

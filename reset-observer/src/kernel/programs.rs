@@ -31,6 +31,8 @@ pub struct Options<'a> {
     pub ports: &'a [u16],
     /// Size of the ring buffer in bytes, a power of two and a multiple of the page size.
     pub ring_bytes: u32,
+    /// Connections whose opener is remembered at a time.
+    pub max_owners: u32,
     /// Level of the programs' own log: 0 is off, 1 error to 5 trace, as in aya-log.
     pub log_level: u8,
     /// Look at every packet that arrives at a socket, where fentry is refused.
@@ -82,6 +84,7 @@ impl Programs {
             .override_global(symbol::VICTIM_IS_TASK, &victim_is_task, true)
             .override_global(aya_log::LEVEL, &options.log_level, true)
             .map_max_entries(symbol::RECORDS, options.ring_bytes)
+            .map_max_entries(symbol::OWNERS, options.max_owners)
             .load(OBJECT)
             .context("the kernel did not take the eBPF object")
             .map_err(explain)

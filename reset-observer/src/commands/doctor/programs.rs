@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Error, Result};
+use reset_observer_ebpf::MAX_OWNERS;
 use rustix::thread::CapabilitySet;
 
 use crate::{
@@ -76,10 +77,16 @@ pub(super) fn load(btf: Option<&Btf>, effective: Option<CapabilitySet>) -> (Atte
 }
 
 fn try_all(btf: &Btf, features: &mut Features) -> Result<()> {
-    let options = Options { ports: &[], ring_bytes: DEFAULT_RING_BYTES, log_level: 0, rst_packets_by_cgroup: false };
+    let options = Options {
+        ports: &[],
+        ring_bytes: DEFAULT_RING_BYTES,
+        max_owners: MAX_OWNERS,
+        log_level: 0,
+        rst_packets_by_cgroup: false,
+    };
     let mut programs = Programs::load(btf, features, &options)?;
     drop(Ring::new(&mut programs)?);
-    Counters::new(&mut programs)?.read().context("the counters cannot be read").map(drop)
+    Counters::new(&mut programs, MAX_OWNERS)?.read().context("the counters cannot be read").map(drop)
 }
 
 impl Attempt {
