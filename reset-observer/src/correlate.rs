@@ -10,9 +10,12 @@ use std::{
 };
 
 mod connection;
+mod ends;
 mod server;
 
-pub use connection::{Connection, Ends};
+pub use connection::Connection;
+use ends::BySequence;
+pub use ends::Ends;
 pub use server::{IdleTimeout, Server, ServerFacts};
 
 use crate::{
@@ -60,6 +63,7 @@ pub struct Case {
 pub struct Correlator {
     settle: Duration,
     connections: BTreeMap<Ends, Connection>,
+    by_sequence: BySequence,
     /// When each connection is next to be looked at, soonest first.
     agenda: BTreeSet<(KernelTime, Ends)>,
     /// Cases that had to be judged before their time, for the next poll.
@@ -77,6 +81,7 @@ impl Correlator {
         Self {
             settle,
             connections: BTreeMap::new(),
+            by_sequence: BySequence::default(),
             agenda: BTreeSet::new(),
             overtaken: Vec::new(),
             servers: HashMap::new(),
@@ -112,7 +117,11 @@ impl Correlator {
         match self.connections.get_mut(&ends) {
             Some(known) => known.add(event, &mut self.resets),
             None => {
-                self.connections.insert(ends, Connection::new(event, &mut self.resets));
+                let new = Connection::new(event, &mut self.resets);
+                if let Some(sequence) = new.sequence() {
+                    self.by_sequence.insert(ends, sequence);
+                }
+                self.connections.insert(ends, new);
             }
         }
         self.plan(ends, planned);
@@ -228,19 +237,28 @@ impl Correlator {
         Case { connection, peer, server, client_left, oom_killed }
     }
 
-    /// The other end of the connection, in whichever network namespace of this host it is.
+    /// The other end of the connection, in whichever network namespace of this host it is: by its addresses, else by its
+    /// sequence numbers, if they leave no choice.
     fn peer(&self, ends: Ends) -> Option<&Connection> {
-        let from = Ends { local: ends.remote, remote: ends.local, netns: None };
-        let to = Ends { netns: Some(u32::MAX), ..from };
-        self.connections
-            .range(from..=to)
-            .map(|(_, peer)| peer)
-            .find(|peer| peer.first_at_is_near(&self.connections[&ends]))
+        let this = self.connections.get(&ends)?;
+        let (from, to) = ends.flipped();
+        let mut by_address = self.connections.range(from..=to).map(|(_, peer)| peer);
+        by_address.find(|peer| peer.first_at_is_near(this)).or_else(|| self.translated_peer(this))
+    }
+
+    fn translated_peer(&self, this: &Connection) -> Option<&Connection> {
+        let candidates = self.by_sequence.expecting(this.sequence()?);
+        let mut peers = candidates.filter_map(|ends| self.connections.get(&ends)).filter(|peer| this.meets(peer));
+        let only = peers.next()?;
+        peers.next().is_none().then_some(only)
     }
 
     fn retire(&mut self, ends: Ends) {
         if let Some(mut connection) = self.connections.remove(&ends) {
             self.agenda.remove(&(self.deadline(&connection), ends));
+            if let Some(sequence) = connection.sequence() {
+                self.by_sequence.remove(ends, sequence);
+            }
             connection.count(&mut self.resets);
         }
     }

@@ -2,7 +2,9 @@
 //! reason and counted by the caller.
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,8 +13,8 @@ use reset_observer_ebpf::record::{Hook, RECORD_VERSION, RawPacket, RawRecord, So
 use zerocopy::FromBytes as _;
 
 use crate::record::{
-    Event, Exit, Fate, KernelTime, LastPayload, Message, Owner, Packet, Process, ProcessEvent, Record, Snapshot,
-    SocketId, TcpState,
+    Event, Exit, Fate, KernelTime, LastPayload, Message, Owner, Packet, Process, ProcessEvent, Record, SequenceNumbers,
+    Snapshot, SocketId, TcpState,
 };
 
 /// The ACK flag in byte 13 of a TCP header (RFC 9293, section 3.1).
@@ -35,9 +37,17 @@ const LATE: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
     jiffies: JiffyClock,
+    reasons: HashMap<u32, Arc<str>>,
 }
 
 impl Decoder {
+    /// A decoder that knows the reasons for resets by these names of `sk_rst_reason`, which differ between kernels.
+    #[must_use]
+    pub fn new(reasons: &[(String, u32)]) -> Self {
+        let named = reasons.iter().map(|(name, value)| (*value, reason_name(name).into()));
+        Self { jiffies: JiffyClock::default(), reasons: named.collect() }
+    }
+
     /// Reads one record.
     ///
     /// # Errors
@@ -85,6 +95,7 @@ impl Decoder {
             }),
             current: has(flag::CURRENT).then(|| process(raw.current_tgid, &raw.current_comm)),
             exit: has(flag::EXITING).then(|| Exit::from_wait_code(raw.exit_code)),
+            reset_reason: (hook == Hook::SendReset).then(|| self.reasons.get(&raw.reason).cloned()).flatten(),
             snapshot: has(flag::SNAPSHOT).then(|| self.snapshot(raw, hook, state_before)),
             packet: has(flag::PACKET).then(|| packet(&raw.packet)),
             peer_on_host: has(flag::PEER_ON_HOST),
@@ -119,6 +130,7 @@ impl Decoder {
             retransmits: from.retransmits,
             total_retransmits: from.total_retransmits,
             error: from.error,
+            sequence: SequenceNumbers { unacknowledged: from.snd_una, next: from.snd_nxt, received: from.rcv_nxt },
         }
     }
 
@@ -195,7 +207,6 @@ fn event(hook: Hook, raw: &RawRecord) -> Event {
     match hook {
         Hook::ReceiveReset => Event::ResetReceived,
         Hook::SendReset => Event::ResetSent {
-            reason: (raw.reason != u32::MAX).then_some(raw.reason),
             active: raw.flags & flag::ACTIVE != 0,
             data_after_close: raw.flags & flag::DATA_AFTER_CLOSE != 0,
         },
@@ -206,6 +217,12 @@ fn event(hook: Hook, raw: &RawRecord) -> Event {
         Hook::CloseUnacked => Event::ClosedUnacked,
         Hook::SocketError | Hook::ProcessExit | Hook::OomVictim => Event::Failed { error: raw.snapshot.error },
     }
+}
+
+/// The name of a reason without the enum's own: `tcp_abort_on_close`.
+#[must_use]
+pub fn reason_name(kernel_name: &str) -> String {
+    kernel_name.strip_prefix("SK_RST_REASON_").unwrap_or(kernel_name).to_ascii_lowercase()
 }
 
 fn process_event(raw: &RawRecord, fate: Fate) -> Message {

@@ -29,13 +29,8 @@ pub struct Pipeline {
 impl Pipeline {
     /// A pipeline that waits `settle` for corroboration before each verdict.
     #[must_use]
-    pub fn new(attributor: Attributor, settle: Duration) -> Self {
-        Self {
-            decoder: Decoder::default(),
-            counts: DecodeCounts::default(),
-            attributor,
-            correlator: Correlator::new(settle),
-        }
+    pub fn new(decoder: Decoder, attributor: Attributor, settle: Duration) -> Self {
+        Self { decoder, counts: DecodeCounts::default(), attributor, correlator: Correlator::new(settle) }
     }
 
     /// Takes one record as the kernel wrote it. What cannot be read is counted and left out.

@@ -1,13 +1,15 @@
 //! What the kernel said, in the domain's words: typed, in SI units, `local` and `remote` instead of source and
 //! destination. [`crate::decode`] makes records; everything behind it sees only these.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 mod process;
+mod sequence;
 
 pub use process::{Exit, Fate, Process, ProcessEvent};
+pub use sequence::SequenceNumbers;
 
 /// An instant of CLOCK_MONOTONIC in nanoseconds, the clock of `bpf_ktime_get_ns`. Never wall-clock time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,8 +115,6 @@ pub enum Event {
     ResetReceived,
     /// This host sent a reset.
     ResetSent {
-        /// The kernel's `sk_rst_reason`, if it gives one; the numbers differ between kernels.
-        reason: Option<u32>,
         /// The socket's owner or a timer sent it; else it answers a packet.
         active: bool,
         /// It answers data that came after this end had closed. The kernel reports a reset received just before,
@@ -218,6 +218,8 @@ pub struct Snapshot {
     pub total_retransmits: u32,
     /// Pending error of the socket, an errno; 0 if none.
     pub error: i32,
+    /// Where both directions stood.
+    pub sequence: SequenceNumbers,
 }
 
 /// Identity of a socket in this kernel while it lives: its address, which may be used again for another one later.
@@ -249,6 +251,9 @@ pub struct Record {
     pub current: Option<Process>,
     /// How that process is ending, if it is.
     pub exit: Option<Exit>,
+    /// Why this kernel sent the reset, by the kernel's name in lower case (`tcp_abort_on_close`); `None` for other events,
+    /// and before Linux 6.10.
+    pub reset_reason: Option<Arc<str>>,
     /// What the socket knew; `None` for all but full sockets.
     pub snapshot: Option<Snapshot>,
     /// The reset packet, where it was looked at.

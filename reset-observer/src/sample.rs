@@ -4,7 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use crate::{
     attribute::Attributed,
-    record::{Event, Exit, KernelTime, LastPayload, Owner, Process, Record, Snapshot, SocketId, TcpState},
+    record::{
+        Event, Exit, KernelTime, LastPayload, Owner, Process, Record, SequenceNumbers, Snapshot, SocketId, TcpState,
+    },
     verdict::{Leg, ProcessLabel, Role, UpstreamLabel},
 };
 
@@ -41,6 +43,7 @@ pub(crate) fn idle(for_time: Duration) -> Snapshot {
         retransmits: 0,
         total_retransmits: 0,
         error: 0,
+        sequence: SequenceNumbers { unacknowledged: 74, next: 74, received: 127 },
     }
 }
 
@@ -80,6 +83,7 @@ pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapsho
             owner: Some(Owner { process: process.clone(), opened_at: at(1000) }),
             current: None,
             exit: None,
+            reset_reason: None,
             snapshot: Some(snapshot),
             packet: None,
             peer_on_host: false,
@@ -144,7 +148,8 @@ pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
 /// The backend's end of the same connection: it sends a reset while its process lives.
 pub(crate) fn peer_reset(ms: u64) -> Attributed {
     let mut event = exit_close(ms, Exit::Status(0));
-    event.record.event = Event::ResetSent { reason: Some(11), active: true, data_after_close: false };
+    event.record.event = Event::ResetSent { active: true, data_after_close: false };
     event.record.exit = None;
+    event.record.reset_reason = Some("tcp_abort_on_close".into());
     event
 }

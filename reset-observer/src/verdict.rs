@@ -1,7 +1,7 @@
 //! What we say about one connection, in the domain's words. The names of the enums are public: they are the strings of
 //! the JSON lines and of the metric labels.
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -213,6 +213,21 @@ pub struct RstPacket {
     pub window: u16,
 }
 
+/// The other end of the connection, where it is on this host too and recorded something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Its own address, which differs from the one that nginx connected to under address translation.
+    pub addr: std::net::IpAddr,
+    /// Its own port.
+    pub port: u16,
+    /// The process that held it, if it closed or aborted the connection itself.
+    pub process: Option<ProcessLabel>,
+    /// How that process was ending, if it was: `exit status 1`, `SIGKILL`.
+    pub exit: Option<String>,
+    /// Why its kernel sent a reset, by the kernel's own name in lower case.
+    pub reset_reason: Option<Arc<str>>,
+}
+
 /// The request that was hurt, where the error log tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -258,6 +273,10 @@ pub struct Verdict {
     pub bytes: Option<Bytes>,
     /// The reset packet.
     pub rst: Option<RstPacket>,
+    /// Why this host sent a reset, by the kernel's own name in lower case.
+    pub reset_reason: Option<Arc<str>>,
+    /// The other end.
+    pub backend: Option<Backend>,
     /// What decided it, strongest first.
     pub evidence: Vec<Evidence>,
     /// The request.

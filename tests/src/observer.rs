@@ -46,6 +46,9 @@ pub struct Verdict {
     /// What the verdict rests on.
     #[serde(default)]
     pub evidence: Vec<String>,
+    /// The other end, as its own kernel recorded it; null if it is not on this host.
+    #[serde(default)]
+    pub backend: Value,
 }
 
 /// A running `reset-observer`.

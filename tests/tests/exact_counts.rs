@@ -53,6 +53,8 @@ fn compare() -> Result<()> {
     let (kernel, metric) = (growth(&before.0, &after.0), after.1 - before.1);
     ensure!(kernel >= 100, "the lab itself: only {kernel} resets were sent");
     ensure!(kernel == metric, "the kernel sent {kernel} resets, the metrics say {metric}");
+    let (reasons, all) = (daemon.sum("reset_observer_resets_sent_by_reason_total", "reason=")?, after.1);
+    ensure!(reasons == all, "by reason there are {reasons} resets sent, by leg {all}");
     ensure!(daemon.finish()?.success(), "the daemon did not end well");
     Ok(())
 }

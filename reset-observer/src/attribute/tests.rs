@@ -51,6 +51,7 @@ fn record(local: &str, remote: &str) -> Record {
         owner: None,
         current: None,
         exit: None,
+        reset_reason: None,
         snapshot: None,
         packet: None,
         peer_on_host: false,

@@ -2,9 +2,9 @@
 
 use super::Decision;
 use crate::{
-    correlate::Case,
+    correlate::{Case, Connection},
     record::{Packet, Record, Snapshot},
-    verdict::{Bytes, RstPacket, Signal, Timing, Verdict},
+    verdict::{Backend, Bytes, RstPacket, Signal, Timing, Verdict},
 };
 
 /// Says everything known about one connection. Advice and request are added by the rooms that know them.
@@ -28,6 +28,8 @@ pub fn conclude(case: &Case, decision: Decision) -> Verdict {
         timing: timing(case, decisive),
         bytes: connection.snapshot().map(bytes),
         rst: connection.reset().and_then(|reset| reset.packet).map(rst_packet),
+        reset_reason: connection.sent().and_then(|sent| sent.reset_reason.clone()),
+        backend: case.peer.as_ref().map(backend),
         evidence: decision.evidence,
         request: None,
         advice: None,
@@ -43,6 +45,17 @@ fn signal(case: &Case) -> Signal {
         Signal::TimedOut
     } else {
         Signal::RstSent
+    }
+}
+
+fn backend(peer: &Connection) -> Backend {
+    let local = peer.ends().local;
+    Backend {
+        addr: local.ip(),
+        port: local.port(),
+        process: peer.process().cloned(),
+        exit: peer.exit().map(|exit| exit.to_string()),
+        reset_reason: peer.sent().and_then(|sent| sent.reset_reason.clone()),
     }
 }
 

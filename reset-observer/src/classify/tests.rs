@@ -184,7 +184,7 @@ fn a_response_cut_by_a_reset_failed_its_request() {
 
 #[test]
 fn a_worker_that_dies_takes_its_connections_with_it() {
-    let sent = Event::ResetSent { reason: Some(11), active: true, data_after_close: false };
+    let sent = Event::ResetSent { active: true, data_after_close: false };
     let mut dying = upstream(2000, sent, TcpState::Established, acknowledged(at(1990)));
     dying.record.exit = Some(Exit::Signal(11));
     assert_eq!(says([dying]), (Cause::ProxyCrash, Confidence::High));

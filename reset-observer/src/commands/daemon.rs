@@ -104,17 +104,23 @@ fn http_state(session: &Session, metrics: &Arc<Mutex<Metrics>>, ready: &Arc<Atom
 
 /// Brings what is counted elsewhere up to date.
 fn refresh(metrics: &mut Metrics, core: &mut Core) {
-    match core.read_counters() {
-        Ok(kernel) => {
-            metrics.set_resets(&core.pipeline.resets(&kernel));
-            for stage in Stage::ALL {
-                metrics.set_lost(stage, stage.total(&kernel, &core.pipeline.counts()));
-            }
-        }
-        Err(error) => log::error!("the kernel's counters are as of the last scrape: {error:#}"),
+    if let Err(error) = refresh_counts(metrics, core) {
+        log::error!("the kernel's counters are as of the last scrape: {error:#}");
     }
     for (server, timeout) in core.pipeline.idle_timeouts() {
         let label = UpstreamLabel { name: None, server: server.to_string() };
         metrics.set_idle_timeout(&label, Side::Backend, timeout.value);
     }
+}
+
+fn refresh_counts(metrics: &mut Metrics, core: &mut Core) -> anyhow::Result<()> {
+    let kernel = core.read_counters()?;
+    metrics.set_resets(&core.pipeline.resets(&kernel));
+    for stage in Stage::ALL {
+        metrics.set_lost(stage, stage.total(&kernel, &core.pipeline.counts()));
+    }
+    for (reason, total) in core.sent_by_reason()? {
+        metrics.set_sent_by_reason(reason, total);
+    }
+    Ok(())
 }

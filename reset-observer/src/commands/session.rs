@@ -1,6 +1,7 @@
 //! The live source of verdicts: programs in the kernel, the ring they write to, and the pipeline behind it.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -14,6 +15,7 @@ use crate::{
     attribute::Attributor,
     cli::{RstPackets, WatchArgs},
     counts::KernelCounts,
+    decode::Decoder,
     kernel::{
         self,
         btf::Btf,
@@ -44,6 +46,11 @@ impl Core {
     /// The kernel's counters.
     pub(super) fn read_counters(&self) -> Result<KernelCounts> {
         self.counters.read()
+    }
+
+    /// Resets sent by reason.
+    pub(super) fn sent_by_reason(&self) -> Result<BTreeMap<&str, u64>> {
+        self.counters.sent_by_reason()
     }
 }
 
@@ -79,10 +86,11 @@ impl Session {
         let sockets = NginxSockets::scan(&processes);
         let nginx =
             NginxFound { masters: processes.masters(), workers: processes.workers(), listening: sockets.listening() };
-        let pipeline = Pipeline::new(Attributor::new(processes, sockets), watch.settle);
+        let pipeline =
+            Pipeline::new(Decoder::new(&features.reset_reasons), Attributor::new(processes, sockets), watch.settle);
         let wire = |programs: &mut Programs| -> Result<_> {
             let log = if log_level == 0 { ProgramLog::off() } else { ProgramLog::open(programs)? };
-            Ok((Ring::new(programs)?, Counters::new(programs, watch.max_owners)?, log))
+            Ok((Ring::new(programs)?, Counters::new(programs, watch.max_owners, &features.reset_reasons)?, log))
         };
         let (ring, counters, log) = wire(&mut programs).map_err(Failure::Prerequisite)?;
         let core = Arc::new(Mutex::new(Core { pipeline, counters }));

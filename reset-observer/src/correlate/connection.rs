@@ -1,10 +1,11 @@
 //! One connection as one end of it saw it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
+use super::Ends;
 use crate::{
     attribute::Attributed,
-    record::{Event, Exit, KernelTime, LastPayload, Record, Snapshot, TcpState},
+    record::{Event, Exit, KernelTime, LastPayload, Record, SequenceNumbers, Snapshot, TcpState},
     resets::{Direction, ResetTotals},
     verdict::{Leg, ProcessLabel, UpstreamLabel},
 };
@@ -15,26 +16,6 @@ const PEER_WITHIN: Duration = Duration::from_secs(5);
 /// An idle timeout below this cannot be told from a response that ends with the connection.
 const SHORTEST_IDLE: Duration = Duration::from_millis(20);
 
-/// What identifies a connection on this host. Ordered by addresses first, so that both ends are found by address
-/// whatever their network namespaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ends {
-    /// This end.
-    pub local: SocketAddr,
-    /// The other end.
-    pub remote: SocketAddr,
-    /// Inode of the network namespace, where known.
-    pub netns: Option<u32>,
-}
-
-impl Ends {
-    /// The ends that a record names.
-    #[must_use]
-    pub fn of(record: &Record) -> Self {
-        Self { local: record.local, remote: record.remote, netns: record.netns }
-    }
-}
-
 /// What one end recorded.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -43,6 +24,8 @@ pub struct Connection {
     process: Option<ProcessLabel>,
     upstream: Option<UpstreamLabel>,
     first_at: KernelTime,
+    /// Where it stood when first heard of.
+    sequence: Option<SequenceNumbers>,
     /// First sign of a request that was outstanding.
     outstanding_at: Option<KernelTime>,
     fin: Option<Box<Record>>,
@@ -65,6 +48,7 @@ impl Connection {
             process: None,
             upstream: None,
             first_at: event.record.at,
+            sequence: event.record.snapshot.map(|snapshot| snapshot.sequence),
             outstanding_at: None,
             fin: None,
             reset: None,
@@ -176,6 +160,17 @@ impl Connection {
 
     pub(super) fn waiting_since(&self) -> KernelTime {
         self.outstanding_at.unwrap_or(self.first_at)
+    }
+
+    /// Where it stood when first heard of.
+    pub(super) fn sequence(&self) -> Option<SequenceNumbers> {
+        self.sequence
+    }
+
+    /// Whether `other` can only be the other end: nginx is at one of them, both stand where they must, at the same time.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        let stand = self.sequence.zip(other.sequence).is_some_and(|(one, other)| one.meets(&other));
+        stand && self.first_at_is_near(other) && (self.leg == Leg::Upstream) != (other.leg == Leg::Upstream)
     }
 
     /// Whether both records may be of the same connection.

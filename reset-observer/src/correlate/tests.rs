@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    record::{Exit, Packet},
+    record::{Exit, Packet, SequenceNumbers},
     resets::Direction,
     sample::{
         acknowledged, at, exit_close, fin, from_port, idle, peer_reset, proxy, refused, requested, reset, upstream,
@@ -76,12 +76,8 @@ fn even_after_its_quiet_end_was_said_the_race_is_not_lost() {
 
 #[test]
 fn data_after_close_is_not_a_reset_received() {
-    let ours = upstream(
-        2001,
-        Event::ResetSent { reason: Some(8), active: false, data_after_close: true },
-        TcpState::FinWait2,
-        idle(SECOND),
-    );
+    let ours =
+        upstream(2001, Event::ResetSent { active: false, data_after_close: true }, TcpState::FinWait2, idle(SECOND));
     let mut correlator = after([reset(2000, TcpState::FinWait2, idle(SECOND)), ours]);
     let cases = correlator.flush();
     assert!(cases[0].connection.reset().is_none() && cases[0].connection.sent().is_some());
@@ -89,6 +85,30 @@ fn data_after_close_is_not_a_reset_received() {
         KernelCounts { received: 1, received_not_on_wire: 1, sent: 1, submitted: 2, ..KernelCounts::default() };
     let totals = correlator.resets(&kernel, &DecodeCounts { decoded: 2, refused: 0 });
     assert_eq!((totals.total(Direction::Received), totals.total(Direction::Sent)), (0, 1));
+}
+
+#[test]
+fn both_ends_are_put_together_under_address_translation_by_their_sequence_numbers() {
+    let behind = SocketAddr::from(([10, 244, 1, 3], 8080));
+    let translated = |shift: u32| {
+        let mut end = exit_close(2000, Exit::Signal(9));
+        end.record.local = behind;
+        end.record.remote = SocketAddr::from(([10, 244, 1, 1], 31_000));
+        let sequence = &mut end.record.snapshot.as_mut().unwrap().sequence;
+        *sequence = SequenceNumbers { unacknowledged: 127 + shift, next: 127 + shift, received: 147 };
+        end
+    };
+    let cases = after([translated(0), fin(2010, acknowledged(at(1990)))]).flush();
+    assert_eq!(cases.len(), 1);
+    assert_eq!(cases[0].peer.as_ref().map(|peer| peer.ends().local), Some(behind));
+    let cases = after([translated(1 << 30), fin(2010, acknowledged(at(1990)))]).flush();
+    assert!(cases[0].peer.is_none(), "another connection of the same process");
+    let cases = after([translated(0), fin(2010, acknowledged(at(1990))), {
+        let mut twin = translated(0);
+        twin.record.remote.set_port(31_001);
+        twin
+    }]);
+    assert!({ cases }.flush()[0].peer.is_none(), "two that fit are one too many");
 }
 
 #[test]
@@ -179,7 +199,7 @@ fn a_client_that_left_just_before_is_noticed() {
     left.leg = Leg::Client;
     let ours = upstream(
         2000,
-        Event::ResetSent { reason: Some(11), active: true, data_after_close: false },
+        Event::ResetSent { active: true, data_after_close: false },
         TcpState::Established,
         acknowledged(at(1900)),
     );

@@ -39,6 +39,8 @@ pub(super) fn verdict() -> Verdict {
         },
         bytes: Some(Bytes { sent: 146, acked: 73, received: 126, unacked: 73 }),
         rst: Some(RstPacket { flags: "R".into(), ttl: 64, syn_ack_ttl: Some(63), window: 0 }),
+        reset_reason: None,
+        backend: None,
         evidence: vec![Evidence::FinSeen, Evidence::FlightNeverAcked, Evidence::IdleMatchesLearnedTimeout],
         request: Some(Request { line: "GET /ok HTTP/1.1".into(), client: "127.0.0.1".into(), host: Some("x".into()) }),
         advice: Some("set keepalive_timeout 800ms in upstream backend".into()),

@@ -26,7 +26,7 @@ use crate::{
 mod labels;
 
 pub use labels::{BuildInfo, Side};
-use labels::{ByCause, ByFeature, ByReset, ByServerSide, ByStage, ByVerdict, ByWorker};
+use labels::{ByCause, ByFeature, ByReason, ByReset, ByServerSide, ByStage, ByVerdict, ByWorker};
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -46,6 +46,7 @@ pub struct Metrics {
     registry: Registry,
     seen: SeenServers,
     resets: Family<ByReset, Counter>,
+    sent_by_reason: Family<ByReason, Counter>,
     verdicts: Family<ByVerdict, Counter>,
     worker_verdicts: Family<ByWorker, Counter>,
     idle_before_request: IdleHistograms,
@@ -63,6 +64,7 @@ impl Metrics {
             registry: Registry::with_prefix(PREFIX),
             seen: SeenServers::default(),
             resets: Family::default(),
+            sent_by_reason: Family::default(),
             verdicts: Family::default(),
             worker_verdicts: Family::default(),
             idle_before_request: Family::new_with_constructor(|| Histogram::new(IDLE_BUCKETS)),
@@ -85,6 +87,11 @@ impl Metrics {
             "resets",
             "TCP resets on this host, counted exactly by the kernel; leg other holds those without details",
             self.resets.clone(),
+        );
+        registry.register(
+            "resets_sent_by_reason",
+            "TCP resets that this host sent, counted exactly by the kernel, by its own reason; none before Linux 6.10",
+            self.sent_by_reason.clone(),
         );
         registry.register("verdicts", "Connections that ended, by what ended them", self.verdicts.clone());
         registry.register(
@@ -174,6 +181,11 @@ impl Metrics {
                 raise(&counter, totals.get(direction, leg));
             }
         }
+    }
+
+    /// Takes how many resets were sent for a reason since the start. A smaller number than before is ignored.
+    pub fn set_sent_by_reason(&mut self, reason: &str, total: u64) {
+        raise(&self.sent_by_reason.get_or_create(&ByReason::new(reason)), total);
     }
 
     /// Takes how many records were lost at a stage since the start. A smaller number than before is ignored.

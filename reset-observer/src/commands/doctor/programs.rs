@@ -86,7 +86,7 @@ fn try_all(btf: &Btf, features: &mut Features) -> Result<()> {
     };
     let mut programs = Programs::load(btf, features, &options)?;
     drop(Ring::new(&mut programs)?);
-    Counters::new(&mut programs, MAX_OWNERS)?.read().context("the counters cannot be read").map(drop)
+    Counters::new(&mut programs, MAX_OWNERS, &[])?.read().context("the counters cannot be read").map(drop)
 }
 
 impl Attempt {

@@ -107,6 +107,18 @@ impl ByServerSide {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByReason {
+    reason: String,
+}
+
+impl ByReason {
+    /// Reasons are the kernel's own closed enum.
+    pub(super) fn new(reason: &str) -> Self {
+        Self { reason: reason.to_owned() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ByStage {
     stage: &'static str,
 }

@@ -125,6 +125,10 @@ fn exact_counts_are_taken_over_and_never_go_back() {
     assert_eq!(value(&metrics, "reset_observer_resets_total{direction=\"sent\",leg=\"upstream\"}"), 1.0);
     assert_eq!(value(&metrics, "reset_observer_resets_total{direction=\"sent\",leg=\"other\"}"), 6.0);
 
+    metrics.set_sent_by_reason("tcp_abort_on_close", 4);
+    metrics.set_sent_by_reason("tcp_abort_on_close", 2);
+    assert_eq!(value(&metrics, "reset_observer_resets_sent_by_reason_total{reason=\"tcp_abort_on_close\"}"), 4.0);
+
     metrics.set_lost(Stage::Ring, 9);
     metrics.set_lost(Stage::Ring, 3);
     assert_eq!(value(&metrics, "reset_observer_records_lost_total{stage=\"ring\"}"), 9.0);
