@@ -13,10 +13,11 @@ use super::Failure;
 use crate::{
     attribute::Attributor,
     cli::{RstPackets, WatchArgs},
-    counts::KernelCounts,
+    counts::{KernelCounts, ProgramRuns},
     kernel::{
         self,
         btf::Btf,
+        cost::Cost,
         counters::Counters,
         features::{Feature, Features},
         log::ProgramLog,
@@ -38,12 +39,18 @@ const PROGRAM_LOG_DEBUG: u8 = 4;
 pub(super) struct Core {
     pub(super) pipeline: Pipeline,
     counters: Counters,
+    cost: Cost,
 }
 
 impl Core {
     /// The kernel's counters.
     pub(super) fn read_counters(&self) -> Result<KernelCounts> {
         self.counters.read()
+    }
+
+    /// What the programs cost; `None` if the kernel keeps no statistics.
+    pub(super) fn read_cost(&self) -> Result<Option<Vec<ProgramRuns>>> {
+        self.cost.read()
     }
 }
 
@@ -56,12 +63,17 @@ pub(super) struct Session {
     programs: Vec<String>,
     nginx: NginxFound,
     /// Dropped last of all, so that records are counted as long as anything reads them.
-    _programs: Programs,
+    _programs: Arc<Programs>,
 }
 
 impl Session {
     /// Checks what is needed, finds nginx, then loads and attaches the programs.
     pub(super) fn start(watch: &WatchArgs) -> Result<Self, Failure> {
+        Self::start_keeping_cost(watch, false)
+    }
+
+    /// The same; with `keep_cost`, the kernel is asked to keep statistics of what the programs cost.
+    pub(super) fn start_keeping_cost(watch: &WatchArgs, keep_cost: bool) -> Result<Self, Failure> {
         privilege::check().map_err(Failure::Prerequisite)?;
         let (types, mut features) = detect().map_err(Failure::Prerequisite)?;
         let log_level = if log_enabled!(Level::Trace) { PROGRAM_LOG_DEBUG } else { 0 };
@@ -84,7 +96,9 @@ impl Session {
             Ok((Ring::new(programs)?, Counters::new(programs)?, log))
         };
         let (ring, counters, log) = wire(&mut programs).map_err(Failure::Prerequisite)?;
-        let core = Arc::new(Mutex::new(Core { pipeline, counters }));
+        let programs = Arc::new(programs);
+        let cost = Cost::new(Arc::clone(&programs), keep_cost).map_err(Failure::Prerequisite)?;
+        let core = Arc::new(Mutex::new(Core { pipeline, counters, cost }));
         let attached = features.attached().map(String::from).collect();
         Ok(Self { core, ring, log, features: features.list(), programs: attached, nginx, _programs: programs })
     }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use aya::{
     Ebpf, EbpfLoader,
     maps::{Map, MapData},
-    programs::RawTracePoint,
+    programs::{Program, RawTracePoint},
 };
 use reset_observer_ebpf::{MAX_PORTS, symbol};
 
@@ -93,6 +93,11 @@ impl Programs {
     /// If there is no such map: a defect of the build.
     pub fn take_map(&mut self, name: &str) -> Result<Map> {
         self.ebpf.take_map(name).with_context(|| format!("the eBPF object has no map {name}: build it again"))
+    }
+
+    /// Every program of the object by its name, loaded or not.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Program)> {
+        self.ebpf.programs()
     }
 
     /// The programs' own log, to be drained into the `log` crate. Only useful if the level is above 0.
