@@ -150,8 +150,15 @@ pub struct Daemon {
 impl Daemon {
     /// Starts the daemon at a free port of the loopback and waits until it is ready.
     pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same, with further flags.
+    pub fn start_with(flags: &[&str]) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let observer = Observer::start(&["daemon", "--web.listen-address", &address.to_string()], |_| ())?;
+        let listen = address.to_string();
+        let arguments = [&["daemon", "--web.listen-address", &listen], flags].concat();
+        let observer = Observer::start(&arguments, |_| ())?;
         let daemon = Self { observer, address };
         let deadline = Instant::now() + PATIENCE;
         while !daemon.get("/-/ready").is_ok_and(|(status, _)| status == 200) {
@@ -162,6 +169,11 @@ impl Daemon {
             thread::sleep(Duration::from_millis(20));
         }
         Ok(daemon)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.observer.process.pid()
     }
 
     /// Asks for a path; gives status and body.
