@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SCRIPT: &str = r#"
 BEGIN { printf("attached\n"); }
 tracepoint:tcp:tcp_receive_reset { printf("received %d %d\n", args->sport, args->dport); @resets["received"] = count(); }
-tracepoint:tcp:tcp_send_reset { printf("sent %d %d\n", args->sport, args->dport); @resets["sent"] = count(); }
+tracepoint:tcp:tcp_send_reset { printf("sent in state %d\n", args->state); @resets["sent"] = count(); }
 tracepoint:sock:inet_sock_set_state { @changes[args->oldstate, args->newstate] = count(); }
 "#;
 
