@@ -33,3 +33,7 @@ pub const MAX_PORTS: usize = 16;
 /// How many detailed records of resets without a socket one CPU may emit in one second; the rest is only counted,
 /// so that a port scan cannot push out the records that matter.
 pub const SOCKETLESS_DETAIL_PER_SECOND: u64 = 64;
+
+/// How long after waking the reader of the ring a CPU submits records without waking it again. The reader must look again
+/// by itself at least this long after it found any.
+pub const WAKE_INTERVAL_NS: u64 = 10_000_000;
