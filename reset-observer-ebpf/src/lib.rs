@@ -23,6 +23,8 @@ pub mod symbol {
     pub const PORTS: &str = "PORTS";
     /// Read-only global: whether `mark_victim` hands over the task (1) or its process id (0).
     pub const VICTIM_IS_TASK: &str = "VICTIM_IS_TASK";
+    /// Read-only global: whether the cgroup program is loaded (1) or not (0).
+    pub const LOOKS_AT_PACKETS: &str = "LOOKS_AT_PACKETS";
     /// Read-only global: whether the kernel hands `tcp_send_reset` a reason (1) or not (0).
     pub const HAS_REASON: &str = "HAS_REASON";
 }

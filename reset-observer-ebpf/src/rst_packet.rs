@@ -12,6 +12,7 @@ use reset_observer_ebpf::{
 };
 
 use crate::{
+    global::looks_at_packets,
     owner,
     read::{at, follow, read},
 };
@@ -152,6 +153,9 @@ fn fill_from_fentry(record: &mut RawRecord) -> bool {
 
 #[inline(always)]
 fn fill_from_cgroup(record: &mut RawRecord) -> bool {
+    if !looks_at_packets() {
+        return false;
+    }
     let tuple = Tuple { remote: record.remote_addr, local_port: record.local_port, remote_port: record.remote_port };
     let Some(on_wire) = ON_WIRE.get_ptr(tuple) else { return false };
     // SAFETY: the entry was just found; another CPU can only replace it whole.

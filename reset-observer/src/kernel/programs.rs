@@ -73,12 +73,14 @@ impl Programs {
         ports[..options.ports.len()].copy_from_slice(options.ports);
         let has_reason = u32::from(features.has_reset_reason());
         let victim_is_task = u32::from(features.victim_is_task);
+        let looks_at_packets = u32::from(options.rst_packets_by_cgroup);
         EbpfLoader::new()
             // The object has no relocations against the kernel's types, so aya need not read them (20 MiB).
             .btf(None)
             .override_global(symbol::OFFSETS, &features.offsets.table[..], true)
             .override_global(symbol::PORTS, &ports[..], true)
             .override_global(symbol::HAS_REASON, &has_reason, true)
+            .override_global(symbol::LOOKS_AT_PACKETS, &looks_at_packets, true)
             .override_global(symbol::VICTIM_IS_TASK, &victim_is_task, true)
             .override_global(aya_log::LEVEL, &options.log_level, true)
             .map_max_entries(symbol::RECORDS, options.ring_bytes)

@@ -1,10 +1,11 @@
 //! Requests per second of an nginx beside one program and the other, in turn: all in each round, and each round in
 //! another order, so that what else the machine does falls on all alike.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::beside::Beside;
@@ -33,6 +34,10 @@ pub(super) struct Comparison {
     rps: Spread,
     /// To the requests per second beside nothing in the same round.
     ratio: Spread,
+    /// Microseconds of processor time that both nginx took per request, what runs inside the kernel for them included.
+    work_us: Spread,
+    /// To the same beside nothing in the same round. Unlike the rate, it depends little on who else wants the processors.
+    work_ratio: Spread,
     /// Seconds of processor time that the program itself took per second.
     processor: Spread,
     /// Answers that were no success: the numbers are worthless if there are any.
@@ -43,6 +48,7 @@ pub(super) struct Comparison {
 #[derive(Debug, Default)]
 struct Series {
     rps: Vec<f64>,
+    work_us: Vec<f64>,
     processor: Vec<f64>,
     failures: u64,
 }
@@ -59,12 +65,9 @@ pub(super) fn compare(rounds: u32, seconds: u64) -> Result<Vec<Comparison>> {
                 series[index].take(Beside::ALL[index], keepalive, seconds)?;
             }
         }
-        let base = series[0].rps.clone();
-        comparisons.extend(Beside::ALL.iter().zip(series).filter_map(|(beside, series)| {
-            let (rps, ratio) = (Spread::of(&series.rps)?, Spread::of(&ratios(&series.rps, &base))?);
-            let (processor, failures) = (Spread::of(&series.processor)?, series.failures);
-            Some(Comparison { upstream, beside: beside.name(), rounds: series.rps, rps, ratio, processor, failures })
-        }));
+        let base = &series[0];
+        let compared = Beside::ALL.iter().zip(&series);
+        comparisons.extend(compared.filter_map(|(beside, series)| series.compared(base, upstream, beside.name())));
     }
     Ok(comparisons)
 }
@@ -72,29 +75,69 @@ pub(super) fn compare(rounds: u32, seconds: u64) -> Result<Vec<Comparison>> {
 impl Series {
     fn take(&mut self, beside: Beside, keepalive: u32, seconds: u64) -> Result<()> {
         interrupt::check()?;
-        let (load, processor) = measure(beside, keepalive, seconds)?;
-        self.rps.push(load.rps);
-        self.failures += load.failures;
+        let Measured { load, work, processor } = measure(beside, keepalive, seconds)?;
         // A duration is far below what a float can hold exactly.
-        self.processor.push(processor / seconds as f64);
+        let seconds = seconds as f64;
+        self.rps.push(load.rps);
+        self.work_us.push(work * 1e6 / (load.rps * seconds));
+        self.failures += load.failures;
+        self.processor.push(processor / seconds);
         Ok(())
     }
+
+    fn compared(&self, base: &Self, upstream: &'static str, beside: &'static str) -> Option<Comparison> {
+        Some(Comparison {
+            upstream,
+            beside,
+            rounds: self.rps.clone(),
+            rps: Spread::of(&self.rps)?,
+            ratio: Spread::of(&ratios(&self.rps, &base.rps))?,
+            work_us: Spread::of(&self.work_us)?,
+            work_ratio: Spread::of(&ratios(&self.work_us, &base.work_us))?,
+            processor: Spread::of(&self.processor)?,
+            failures: self.failures,
+        })
+    }
+}
+
+/// One measurement; times in seconds of processor time.
+struct Measured {
+    load: Load,
+    /// Of both nginx.
+    work: f64,
+    /// Of the program beside them.
+    processor: f64,
 }
 
 /// On a stage of its own, so that no measurement finds the leftovers of the one before. Everything runs in one
 /// namespace: both ends of each connection are on this host, which is the worst case for whoever watches sockets.
-fn measure(beside: Beside, keepalive: u32, seconds: u64) -> Result<(Load, f64)> {
+fn measure(beside: Beside, keepalive: u32, seconds: u64) -> Result<Measured> {
     let scratch = tempfile::Builder::new().prefix("reset-observer-bench-").tempdir()?;
     let net = Topology::build(Shape::Loopback, Family::V4, scratch.path())?;
     let proxy = net.proxy();
     spare_ports(proxy)?;
     let server = SocketAddr::new(net.backend_address(), BACKEND_PORT);
-    let _servers = start_nginx(proxy, scratch.path(), keepalive, server)?;
+    let servers = start_nginx(proxy, scratch.path(), keepalive, server)?;
     let neighbour = beside.start(proxy, scratch.path())?;
     wrk::load(proxy, WARM_UP)?;
-    let before = neighbour.processor_seconds()?;
+    let (work, processor) = (work_seconds(&servers)?, neighbour.processor_seconds()?);
     let load = wrk::load(proxy, seconds)?;
-    Ok((load, neighbour.processor_seconds()? - before))
+    Ok(Measured { load, work: work_seconds(&servers)? - work, processor: neighbour.processor_seconds()? - processor })
+}
+
+/// The processor time of all workers so far, in seconds: the first number of `/proc/PID/schedstat` ([documentation]).
+///
+/// [documentation]: https://docs.kernel.org/scheduler/sched-stats.html
+fn work_seconds(servers: &[Nginx]) -> Result<f64> {
+    let mut sum = 0.0;
+    for server in servers {
+        for worker in server.workers()? {
+            let stat = fs::read_to_string(format!("/proc/{worker}/schedstat")).context("an nginx worker ended")?;
+            let ns = stat.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok());
+            sum += ns.context("an odd /proc/PID/schedstat")? / 1e9;
+        }
+    }
+    Ok(sum)
 }
 
 /// An nginx in front of another that answers by itself.
@@ -116,15 +159,29 @@ pub(super) fn table(comparisons: &[Comparison]) -> String {
     let rows: Vec<Vec<String>> = comparisons
         .iter()
         .map(|comparison| {
-            let Comparison { upstream, beside, rps, ratio, processor, failures, .. } = comparison;
-            let mut row = vec![(*upstream).to_owned(), (*beside).to_owned()];
-            row.extend([rps.median, rps.lowest, rps.highest].map(rounded));
+            let Comparison { upstream, beside, rps, ratio, work_us, work_ratio, processor, failures, .. } = comparison;
+            let mut row = vec![(*upstream).to_owned(), (*beside).to_owned(), rounded(rps.median)];
             row.extend([ratio.median, ratio.lowest, ratio.highest].map(|ratio| format!("{ratio:.3}")));
+            row.push(format!("{:.1}", work_us.median));
+            row.extend([work_ratio.median, work_ratio.lowest, work_ratio.highest].map(|ratio| format!("{ratio:.3}")));
             row.push(format!("{:.2}", processor.median));
             row.push(failures.to_string());
             row
         })
         .collect();
-    let heads = ["upstream", "beside", "rps", "lowest", "highest", "ratio", "lowest", "highest", "own CPU", "failures"];
+    let heads = [
+        "upstream",
+        "beside",
+        "rps",
+        "ratio",
+        "lowest",
+        "highest",
+        "us/request",
+        "ratio",
+        "lowest",
+        "highest",
+        "own CPU",
+        "failures",
+    ];
     columns(&heads, 2, &rows)
 }
