@@ -3,12 +3,13 @@
 use core::mem::size_of;
 
 use aya_ebpf::{
+    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, BPF_RB_RING_SIZE},
     helpers::{bpf_jiffies64, bpf_ktime_get_ns},
     macros::map,
     maps::{PerCpuArray, RingBuf, ring_buf::RingBufEntry},
 };
 use reset_observer_ebpf::{
-    SOCKETLESS_DETAIL_PER_SECOND, counter,
+    SOCKETLESS_DETAIL_PER_SECOND, WAKE_INTERVAL_NS, counter,
     record::{Hook, RECORD_VERSION, RawRecord},
 };
 
@@ -67,11 +68,41 @@ pub(crate) fn reserve(hook: Hook) -> Option<RingBufEntry<RawRecord>> {
     Some(entry)
 }
 
+/// What a record takes in the ring: the kernel puts eight bytes before each.
+const RECORD_IN_RING: u64 = size_of::<RawRecord>() as u64 + 8;
+
+/// When this CPU last woke the reader, or found it busy.
+#[map]
+static WOKEN: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
 /// Hands a filled record to user space.
 #[inline(always)]
-pub(crate) fn submit(entry: RingBufEntry<RawRecord>) {
+pub(crate) fn submit(mut entry: RingBufEntry<RawRecord>) {
     count(counter::SUBMITTED);
-    entry.submit(0);
+    // SAFETY: `reserve` initialised the record.
+    let now = unsafe { entry.assume_init_mut() }.time_ns;
+    entry.submit(wake_flag(now));
+}
+
+/// To wake the reader is an interrupt to ourselves, which costs a virtual machine more than all the rest of a record. So
+/// it is woken once in a while, and looks again by itself after that; and whenever another quarter of the ring is full.
+#[inline(always)]
+fn wake_flag(now: u64) -> u64 {
+    let Some(woken) = WOKEN.get_ptr_mut(0) else { return 0 };
+    // SAFETY: the slot belongs to this CPU, and a program is not interrupted by itself on one CPU.
+    let woken = unsafe { &mut *woken };
+    if now.wrapping_sub(*woken) >= WAKE_INTERVAL_NS {
+        *woken = now;
+        return 0;
+    }
+    let unread = RECORDS.query(BPF_RB_AVAIL_DATA as u64);
+    let quarter = RECORDS.query(BPF_RB_RING_SIZE as u64) / 4;
+    // The ring's size is a power of two.
+    if unread >= quarter && unread & (quarter - 1) < RECORD_IN_RING {
+        BPF_RB_FORCE_WAKEUP as u64
+    } else {
+        BPF_RB_NO_WAKEUP as u64
+    }
 }
 
 /// Whether one more reset without a socket may be detailed in this second; counted if not.

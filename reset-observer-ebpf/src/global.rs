@@ -20,6 +20,9 @@ static HAS_REASON: u32 = 0;
 #[unsafe(no_mangle)]
 static VICTIM_IS_TASK: u32 = 0;
 
+#[unsafe(no_mangle)]
+static LOOKS_AT_PACKETS: u32 = 0;
+
 /// Byte offset of a field in the running kernel, `None` if that kernel has no such field.
 #[inline(always)]
 pub(crate) fn offset(field: Field) -> Option<u64> {
@@ -39,6 +42,12 @@ pub(crate) fn has_reason() -> bool {
 #[inline(always)]
 pub(crate) fn victim_is_task() -> bool {
     is_set(addr_of!(VICTIM_IS_TASK))
+}
+
+/// Whether the cgroup program is loaded.
+#[inline(always)]
+pub(crate) fn looks_at_packets() -> bool {
+    is_set(addr_of!(LOOKS_AT_PACKETS))
 }
 
 #[inline(always)]

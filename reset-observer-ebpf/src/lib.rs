@@ -23,6 +23,8 @@ pub mod symbol {
     pub const PORTS: &str = "PORTS";
     /// Read-only global: whether `mark_victim` hands over the task (1) or its process id (0).
     pub const VICTIM_IS_TASK: &str = "VICTIM_IS_TASK";
+    /// Read-only global: whether the cgroup program is loaded (1) or not (0).
+    pub const LOOKS_AT_PACKETS: &str = "LOOKS_AT_PACKETS";
     /// Read-only global: whether the kernel hands `tcp_send_reset` a reason (1) or not (0).
     pub const HAS_REASON: &str = "HAS_REASON";
 }
@@ -36,3 +38,7 @@ pub const MAX_PORTS: usize = 16;
 /// How many detailed records of resets without a socket one CPU may emit in one second; the rest is only counted,
 /// so that a port scan cannot push out the records that matter.
 pub const SOCKETLESS_DETAIL_PER_SECOND: u64 = 64;
+
+/// How long after waking the reader of the ring a CPU submits records without waking it again. The reader must look again
+/// by itself at least this long after it found any.
+pub const WAKE_INTERVAL_NS: u64 = 10_000_000;

@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use reset_observer_ebpf::record::{RawPacket, RawRecord, flag};
 
-use crate::{owner, packet::headers, read::at};
+use crate::{global::looks_at_packets, owner, packet::headers, read::at};
 
 /// Facts about a packet count for the event that follows within this time: right after it, unless the socket was in use
 /// and the packet waited for it.
@@ -139,6 +139,9 @@ fn fill_from_fentry(record: &mut RawRecord) -> bool {
 
 #[inline(always)]
 fn fill_from_cgroup(record: &mut RawRecord) -> bool {
+    if !looks_at_packets() {
+        return false;
+    }
     let tuple = Tuple { remote: record.remote_addr, local_port: record.local_port, remote_port: record.remote_port };
     let Some(on_wire) = ON_WIRE.get_ptr(tuple) else { return false };
     // SAFETY: the entry was just found; another CPU can only replace it whole.

@@ -147,6 +147,13 @@ pub struct DaemonArgs {
         value_parser = listen_address
     )]
     pub listen_address: SocketAddr,
+
+    /// Export how often each kernel program runs and for how long; costs two looks at the clock per run
+    ///
+    /// The kernel then keeps statistics of every eBPF program on this host, for which CAP_SYS_ADMIN is needed. Where
+    /// `sysctl kernel.bpf_stats_enabled` is 1 it keeps them anyway, and they are exported without this flag.
+    #[arg(long = "kernel.program-stats")]
+    pub program_stats: bool,
 }
 
 /// Flags of `doctor`.

@@ -1,5 +1,7 @@
 //! The kernel side's exact counters, summed over all CPUs.
 
+use std::time::Duration;
+
 /// One reading of the counters. Each only ever grows while the programs are loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelCounts {
@@ -25,6 +27,17 @@ pub struct KernelCounts {
     pub owners_forgotten: u64,
     /// Connections whose opener was evicted to make room: at least so many, with up to 128 a CPU more.
     pub owners_evicted: u64,
+}
+
+/// What one program cost since it was loaded, as far as the kernel kept statistics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramRuns {
+    /// Name of the program.
+    pub program: String,
+    /// How often it ran.
+    pub runs: u64,
+    /// How long all runs took together.
+    pub time: Duration,
 }
 
 /// What user space could not use of what the kernel submitted.

@@ -2,6 +2,7 @@
 //! programs, and reading what they write.
 
 pub mod btf;
+pub mod cost;
 pub mod counters;
 pub mod features;
 pub mod hooks;

@@ -173,6 +173,11 @@ impl Daemon {
         Ok(daemon)
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.observer.process.pid()
+    }
+
     /// Asks for a path; gives status and body.
     pub fn get(&self, path: &str) -> Result<(u16, String)> {
         let response = Client::on_host(self.address)?.get(path)?;

@@ -56,6 +56,11 @@ enum Task {
     },
     /// Boot stock kernels in an emulator and compare what the observer records there with what must hold
     Vm(vm::VmArgs),
+    /// Measure what the observer costs; never fails for a number
+    Bench {
+        #[command(subcommand)]
+        what: task::bench::Bench,
+    },
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
 }
@@ -78,6 +83,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test { unit } => task::test::test(&pins, unit),
         Task::Run { arguments } => task::run::run(&pins, &arguments),
         Task::Vm(args) => vm::run(&pins, &args),
+        Task::Bench { what } => task::bench::bench(&pins, &what),
         Task::Check => task::check::check(&pins),
     }
 }

@@ -46,8 +46,17 @@ pub(crate) struct Built {
 
 /// Builds both in the dev profile.
 pub(crate) fn build() -> Result<Built> {
+    build_with(&[])
+}
+
+/// Builds both as for a release.
+pub(crate) fn build_release() -> Result<Built> {
+    build_with(&["--release"])
+}
+
+fn build_with(flags: &[&str]) -> Result<Built> {
     let mut build = cargo("build");
-    build.args(["--package", "reset-observer", "--package", "lab", "--bins"]);
+    build.args(["--package", "reset-observer", "--package", "lab", "--bins"]).args(flags);
     let mut built = executables(&mut build)?;
     let mut take = |name: &str| built.remove(name).with_context(|| format!("cargo built no `{name}`"));
     Ok(Built { observer: take("reset-observer")?, lab: take("lab")? })

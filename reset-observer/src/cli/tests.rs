@@ -89,6 +89,12 @@ fn the_daemon_listens_on_loopback_unless_told() {
 }
 
 #[test]
+fn the_daemon_keeps_no_program_statistics_unless_told() {
+    assert!(!daemon("").program_stats);
+    assert!(daemon("--kernel.program-stats").program_stats);
+}
+
+#[test]
 fn doctor_prints_a_table_unless_told() {
     for (line, expected) in [("doctor", OutputFormat::Table), ("doctor --output json", OutputFormat::Json)] {
         let Command::Doctor(args) = parse(&format!("reset-observer {line}")).unwrap().command else {

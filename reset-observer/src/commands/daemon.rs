@@ -35,7 +35,7 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
         .await
         .with_context(|| format!("cannot listen on {}: choose another --web.listen-address", args.listen_address))
         .map_err(Failure::Prerequisite)?;
-    let mut session = Session::start(&args.watch)?;
+    let mut session = Session::start_keeping_cost(&args.watch, args.program_stats)?;
     let metrics = Arc::new(Mutex::new(start_metrics(&session)));
     let ready = Arc::new(AtomicBool::new(false));
     let state = http_state(&session, &metrics, &ready);
@@ -106,6 +106,10 @@ fn http_state(session: &Session, metrics: &Arc<Mutex<Metrics>>, ready: &Arc<Atom
 fn refresh(metrics: &mut Metrics, core: &mut Core) {
     if let Err(error) = refresh_counts(metrics, core) {
         log::error!("the kernel's counters are as of the last scrape: {error:#}");
+    }
+    match core.read_cost() {
+        Ok(cost) => cost.iter().flatten().for_each(|program| metrics.set_program_runs(program)),
+        Err(error) => log::error!("what the programs cost is as of the last scrape: {error:#}"),
     }
     for (server, timeout) in core.pipeline.idle_timeouts() {
         let label = UpstreamLabel { name: None, server: server.to_string() };

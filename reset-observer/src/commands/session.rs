@@ -14,11 +14,12 @@ use super::Failure;
 use crate::{
     attribute::Attributor,
     cli::{RstPackets, WatchArgs},
-    counts::KernelCounts,
+    counts::{KernelCounts, ProgramRuns},
     decode::Decoder,
     kernel::{
         self,
         btf::Btf,
+        cost::Cost,
         counters::Counters,
         features::{Feature, Features},
         log::ProgramLog,
@@ -40,6 +41,7 @@ const PROGRAM_LOG_DEBUG: u8 = 4;
 pub(super) struct Core {
     pub(super) pipeline: Pipeline,
     counters: Counters,
+    cost: Cost,
 }
 
 impl Core {
@@ -52,6 +54,11 @@ impl Core {
     pub(super) fn sent_by_reason(&self) -> Result<BTreeMap<&str, u64>> {
         self.counters.sent_by_reason()
     }
+
+    /// What the programs cost; `None` if the kernel keeps no statistics.
+    pub(super) fn read_cost(&self) -> Result<Option<Vec<ProgramRuns>>> {
+        self.cost.read()
+    }
 }
 
 /// Programs that run, and the way their records take.
@@ -63,12 +70,17 @@ pub(super) struct Session {
     programs: Vec<String>,
     nginx: NginxFound,
     /// Dropped last of all, so that records are counted as long as anything reads them.
-    _programs: Programs,
+    _programs: Arc<Programs>,
 }
 
 impl Session {
     /// Checks what is needed, finds nginx, then loads and attaches the programs.
     pub(super) fn start(watch: &WatchArgs) -> Result<Self, Failure> {
+        Self::start_keeping_cost(watch, false)
+    }
+
+    /// The same; with `keep_cost`, the kernel is asked to keep statistics of what the programs cost.
+    pub(super) fn start_keeping_cost(watch: &WatchArgs, keep_cost: bool) -> Result<Self, Failure> {
         privilege::check().map_err(Failure::Prerequisite)?;
         let (types, mut features) = detect().map_err(Failure::Prerequisite)?;
         let log_level = if log_enabled!(Level::Trace) { PROGRAM_LOG_DEBUG } else { 0 };
@@ -93,7 +105,9 @@ impl Session {
             Ok((Ring::new(programs)?, Counters::new(programs, watch.max_owners, &features.reset_reasons)?, log))
         };
         let (ring, counters, log) = wire(&mut programs).map_err(Failure::Prerequisite)?;
-        let core = Arc::new(Mutex::new(Core { pipeline, counters }));
+        let programs = Arc::new(programs);
+        let cost = Cost::new(Arc::clone(&programs), keep_cost).map_err(Failure::Prerequisite)?;
+        let core = Arc::new(Mutex::new(Core { pipeline, counters, cost }));
         let attached = features.attached().map(String::from).collect();
         Ok(Self { core, ring, log, features: features.list(), programs: attached, nginx, _programs: programs })
     }
@@ -132,6 +146,8 @@ impl Session {
             passed = self.log.pass_on() => passed?,
             () = until(deadline) => {}
         }
+        // A record that did not wake us may belong to a verdict that is due.
+        self.ring.drain_now(|bytes| lock(&self.core).pipeline.take(bytes));
         Ok(lock(&self.core).pipeline.due(now()))
     }
 

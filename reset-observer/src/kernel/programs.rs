@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use aya::{
     Ebpf, EbpfLoader,
     maps::{Map, MapData},
-    programs::RawTracePoint,
+    programs::{Program, RawTracePoint},
 };
 use reset_observer_ebpf::{MAX_PORTS, symbol};
 
@@ -75,12 +75,14 @@ impl Programs {
         ports[..options.ports.len()].copy_from_slice(options.ports);
         let has_reason = u32::from(features.has_reset_reason());
         let victim_is_task = u32::from(features.victim_is_task);
+        let looks_at_packets = u32::from(options.rst_packets_by_cgroup);
         EbpfLoader::new()
             // The object has no relocations against the kernel's types, so aya need not read them (20 MiB).
             .btf(None)
             .override_global(symbol::OFFSETS, &features.offsets.table[..], true)
             .override_global(symbol::PORTS, &ports[..], true)
             .override_global(symbol::HAS_REASON, &has_reason, true)
+            .override_global(symbol::LOOKS_AT_PACKETS, &looks_at_packets, true)
             .override_global(symbol::VICTIM_IS_TASK, &victim_is_task, true)
             .override_global(aya_log::LEVEL, &options.log_level, true)
             .map_max_entries(symbol::RECORDS, options.ring_bytes)
@@ -96,6 +98,11 @@ impl Programs {
     /// If there is no such map: a defect of the build.
     pub fn take_map(&mut self, name: &str) -> Result<Map> {
         self.ebpf.take_map(name).with_context(|| format!("the eBPF object has no map {name}: build it again"))
+    }
+
+    /// Every program of the object by its name, loaded or not.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Program)> {
+        self.ebpf.programs()
     }
 
     /// The programs' own log, to be drained into the `log` crate. Only useful if the level is above 0.

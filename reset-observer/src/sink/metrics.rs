@@ -1,6 +1,9 @@
 //! Metrics for Prometheus.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::text,
@@ -15,6 +18,7 @@ use prometheus_client::{
 };
 
 use crate::{
+    counts::ProgramRuns,
     resets::{Direction, ResetTotals},
     sink::{
         losses::Stage,
@@ -26,7 +30,7 @@ use crate::{
 mod labels;
 
 pub use labels::{BuildInfo, Side};
-use labels::{ByCause, ByFeature, ByReason, ByReset, ByServerSide, ByStage, ByVerdict, ByWorker};
+use labels::{ByCause, ByFeature, ByProgram, ByReason, ByReset, ByServerSide, ByStage, ByVerdict, ByWorker};
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -50,9 +54,11 @@ pub struct Metrics {
     verdicts: Family<ByVerdict, Counter>,
     worker_verdicts: Family<ByWorker, Counter>,
     idle_before_request: IdleHistograms,
-    upstream_idle_timeout: Family<ByServerSide, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    upstream_idle_timeout: Family<ByServerSide, Gauge<f64, AtomicU64>>,
     upstream_servers: Gauge,
     records_lost: Family<ByStage, Counter>,
+    program_run_seconds: Family<ByProgram, Counter<f64, AtomicU64>>,
+    program_runs: Family<ByProgram, Counter>,
     kernel_feature: Family<ByFeature, Gauge>,
 }
 
@@ -71,6 +77,8 @@ impl Metrics {
             upstream_idle_timeout: Family::default(),
             upstream_servers: Gauge::default(),
             records_lost: Family::default(),
+            program_run_seconds: Family::default(),
+            program_runs: Family::default(),
             kernel_feature: Family::default(),
         };
         metrics.register_connections();
@@ -128,6 +136,16 @@ impl Metrics {
             "records_lost",
             "Records that were lost on the way from the kernel, or left out because they repeat what is known",
             self.records_lost.clone(),
+        );
+        registry.register(
+            "program_run_seconds",
+            "How long the kernel programs ran, while the kernel keeps statistics (--kernel.program-stats)",
+            self.program_run_seconds.clone(),
+        );
+        registry.register(
+            "program_runs",
+            "How often the kernel programs ran, while the kernel keeps statistics (--kernel.program-stats)",
+            self.program_runs.clone(),
         );
         registry.register(
             "kernel_feature",
@@ -193,6 +211,15 @@ impl Metrics {
         raise(&self.records_lost.get_or_create(&ByStage::new(stage)), total);
     }
 
+    /// Takes what a kernel program cost since it was loaded.
+    pub fn set_program_runs(&mut self, cost: &ProgramRuns) {
+        let label = ByProgram::new(&cost.program);
+        raise(&self.program_runs.get_or_create(&label), cost.runs);
+        let seconds = self.program_run_seconds.get_or_create(&label);
+        // Floating-point numbers from 0 on are ordered as their bits are.
+        seconds.inner().fetch_max(cost.time.as_secs_f64().to_bits(), Ordering::Relaxed);
+    }
+
     /// Says whether the kernel has an optional feature.
     pub fn set_feature(&mut self, feature: &str, present: bool) {
         self.kernel_feature.get_or_create(&ByFeature::new(feature)).set(i64::from(present));
@@ -227,7 +254,7 @@ impl Metrics {
 
 /// Raises a counter to a total that is counted elsewhere; never lowers it, which would look like a restart.
 fn raise(counter: &Counter, total: u64) {
-    counter.inner().fetch_max(total, std::sync::atomic::Ordering::Relaxed);
+    counter.inner().fetch_max(total, Ordering::Relaxed);
 }
 
 #[cfg(test)]

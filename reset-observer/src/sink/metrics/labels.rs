@@ -139,3 +139,14 @@ impl ByFeature {
         Self { feature: feature.to_owned() }
     }
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByProgram {
+    program: String,
+}
+
+impl ByProgram {
+    pub(super) fn new(program: &str) -> Self {
+        Self { program: program.to_owned() }
+    }
+}

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    counts::{DecodeCounts, KernelCounts},
+    counts::{DecodeCounts, KernelCounts, ProgramRuns},
     sink::example,
     verdict::Impact,
 };
@@ -148,4 +148,19 @@ fn features_timeouts_and_workers_show() {
         "reset_observer_upstream_idle_timeout_seconds{upstream=\"\",server=\"10.0.0.2:3000\",side=\"backend\"}";
     assert_eq!(value(&metrics, timeout), 5.001);
     assert_eq!(value(&metrics, "reset_observer_worker_verdicts_total{worker=\"1\",cause=\"backend_crash\"}"), 0.0);
+}
+
+#[test]
+fn the_programs_cost_shows_once_the_kernel_tells_and_never_goes_back() {
+    let mut metrics = metrics();
+    assert!(!metrics.encode().contains("program_runs_total{"));
+    let cost = |runs, nanoseconds| ProgramRuns {
+        program: "tcp_send_reset".into(),
+        runs,
+        time: Duration::from_nanos(nanoseconds),
+    };
+    metrics.set_program_runs(&cost(3, 2_500));
+    metrics.set_program_runs(&cost(2, 1_000));
+    assert_eq!(value(&metrics, "reset_observer_program_runs_total{program=\"tcp_send_reset\"}"), 3.0);
+    assert_eq!(value(&metrics, "reset_observer_program_run_seconds_total{program=\"tcp_send_reset\"}"), 2.5e-6);
 }
