@@ -13,10 +13,17 @@ use crate::scenario;
 use crate::topology::Family;
 use crate::trial;
 
+mod after_close;
+mod answered;
 mod counts;
+mod exact;
+mod failed;
 mod received;
 mod sent;
+mod shape;
 mod silent;
+mod unheeded;
+mod unusual;
 
 /// One thing that happens, and what must hold of it.
 #[derive(Debug)]
@@ -25,17 +32,19 @@ pub struct Check {
     pub name: &'static str,
     /// What it shows, as a sentence.
     pub claim: &'static str,
-    act: fn(&Bench) -> Result<Finding>,
+    /// Makes it happen and compares.
+    pub act: fn(&Bench) -> Result<Finding>,
 }
 
 /// The scenarios that run on every kernel as they do on this machine, with what a verdict rests on.
-const SCENARIOS: [(&str, Family); 11] = [
+const SCENARIOS: [(&str, Family); 12] = [
     ("crash_with_reset", Family::V4),
     ("crash_then_refused", Family::V4),
     ("crash_exit_code", Family::V6),
     ("race_crossing", Family::V4),
     ("race_held", Family::V6),
     ("middlebox_reset", Family::V4),
+    ("middlebox_silence", Family::V4),
     ("refused", Family::V4),
     ("abort_linger0", Family::V4),
     ("abort_size_limit", Family::V4),
@@ -45,7 +54,14 @@ const SCENARIOS: [(&str, Family); 11] = [
 
 /// Every check of facts, row by row.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    [received::CHECKS, sent::CHECKS, silent::CHECKS, counts::CHECKS].into_iter().flatten()
+    let rows = [received::CHECKS, exact::CHECKS, unheeded::CHECKS, after_close::CHECKS, failed::CHECKS];
+    let more = [sent::CHECKS, answered::CHECKS, shape::CHECKS, unusual::CHECKS, silent::CHECKS, counts::CHECKS];
+    rows.into_iter().chain(more).flatten()
+}
+
+/// The check of this name.
+pub fn named(name: &str) -> Result<&'static Check> {
+    all().find(|check| check.name == name).with_context(|| format!("no check is called {name:?}"))
 }
 
 /// Runs the checks of these names, all if none is given, and reports each.
@@ -94,7 +110,7 @@ fn run_with_log(chosen: impl Fn(&str) -> bool) -> Result<()> {
 fn set_up(bench: &mut Option<Bench>) -> Result<()> {
     let kernel = Kernel::ask()?;
     let (records, ready) = Records::start("debug")?;
-    *bench = Some(Bench { kernel, records });
+    *bench = Some(Bench { kernel, records, features: ready["features"].clone() });
     report::ready(&ready)?;
     kernel.judge(&ready)
 }
