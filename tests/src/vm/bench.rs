@@ -49,8 +49,7 @@ impl Bench {
     /// Fails if there was a record of a reset received at `local` from `remote` since a bookmark. Records come in the
     /// order of events, so one of a later event must have been awaited before.
     pub fn none_received(&self, since: usize, local: SocketAddr, remote: SocketAddr) -> Result<()> {
-        let told =
-            self.records.so_far(since, |record| record.is("reset_received") && record.is_of(local, remote));
+        let told = self.records.so_far(since, |record| record.is("reset_received") && record.is_of(local, remote));
         ensure!(told.is_empty(), "this was taken for a reset received: {told:?}");
         Ok(())
     }

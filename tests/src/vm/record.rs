@@ -96,9 +96,8 @@ impl Records {
 
     /// Waits for the first verdict ever on the connection between these, as the first of them sees it.
     pub fn wait_for_verdict(&self, local: SocketAddr, remote: SocketAddr) -> Result<Value> {
-        let is_of = |end: &Value, address: SocketAddr| {
-            end["addr"] == address.ip().to_string() && end["port"] == address.port()
-        };
+        let is_of =
+            |end: &Value, address: SocketAddr| end["addr"] == address.ip().to_string() && end["port"] == address.port();
         let pick = |line: &str| {
             serde_json::from_str(line).ok().filter(|line: &Value| {
                 line["type"] == "verdict" && is_of(&line["local"], local) && is_of(&line["remote"], remote)

@@ -87,8 +87,7 @@ fn send_data(meeting: &mut Meeting, offset: i32) -> Result<()> {
 
 /// One reset received that was none, and the reset sent that tells so.
 fn expect_false(bench: &Bench, since: usize, state: &str, is_of: impl Fn(&Record) -> bool) -> Result<Finding> {
-    let sent =
-        bench.records.wait_for(since, "the reset sent", |record| record.is("reset_sent") && is_of(record))?;
+    let sent = bench.records.wait_for(since, "the reset sent", |record| record.is("reset_sent") && is_of(record))?;
     sent.expect("/event/reset_sent/data_after_close", true)?;
     sent.expect("/event/reset_sent/active", false)?;
     sent.expect("/state_before", state)?;

@@ -170,7 +170,10 @@ fn forged(bench: &Bench) -> Result<Finding> {
 /// A reset of the server's kernel for a connection that is none to it.
 fn expect_passive(bench: &Bench, since: usize, link: &mut Link) -> Result<Record> {
     let wire = link.reset()?;
-    ensure!(wire.flags == RST && is_bare(&wire) && wire.ip_id == 0, "not as a host answers that knows nothing: {wire:?}");
+    ensure!(
+        wire.flags == RST && is_bare(&wire) && wire.ip_id == 0,
+        "not as a host answers that knows nothing: {wire:?}"
+    );
     bench.one_received(since, link.here(), link.there())
 }
 

@@ -35,11 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
         claim: "an RST that ends a connection request, before there is a full socket, is none",
         act: request_reset,
     },
-    Check {
-        name: "time_wait_reset",
-        claim: "an RST that ends a socket in TIME_WAIT is none",
-        act: time_wait_reset,
-    },
+    Check { name: "time_wait_reset", claim: "an RST that ends a socket in TIME_WAIT is none", act: time_wait_reset },
 ];
 
 fn in_window(bench: &Bench) -> Result<Finding> {
