@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::bench::Bench;
 use super::features::Kernel;
@@ -71,6 +71,7 @@ pub fn run(only: &[String]) -> Result<()> {
     // Where the programs do not load, nothing else has anything to say.
     if run_facts(chosen)? {
         run_with_log(chosen)?;
+        run_by_cgroup(chosen)?;
         run_scenarios(chosen)?;
     }
     report::end()
@@ -104,6 +105,24 @@ fn run_with_log(chosen: impl Fn(&str) -> bool) -> Result<()> {
     let start = Instant::now();
     let claim = "the programs load with their own log switched on, too (`--log.level trace`)";
     report::check("program_log", claim, &Records::start("trace").map(|_| Finding::Recorded), start.elapsed())
+}
+
+/// Where fentry gives no packet, a look at every packet does.
+fn run_by_cgroup(chosen: impl Fn(&str) -> bool) -> Result<()> {
+    if !chosen("packets_by_cgroup") {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let claim = "what a reset packet looked like is told on every kernel that is asked to (`--rst-packets cgroup`)";
+    report::check("packets_by_cgroup", claim, &tell_by_cgroup(), start.elapsed())
+}
+
+fn tell_by_cgroup() -> Result<Finding> {
+    let (records, ready) = Records::start_with("debug", &["--rst-packets", "cgroup"])?;
+    let bench = Bench { kernel: Kernel::ask()?, records, features: ready["features"].clone() };
+    ensure!(bench.has("rst_packet"), "reset packets are not looked at: {ready}");
+    shape::CHECKS.iter().try_for_each(|check| (check.act)(&bench).map(|_| ()))?;
+    Ok(Finding::Recorded)
 }
 
 /// Fills `bench` as soon as the programs run, whatever is wrong with their features.
@@ -156,7 +175,7 @@ mod tests {
     fn every_kernel_was_put_to_the_checks_that_there_are() {
         let scenarios = SCENARIOS.iter().map(|(name, _)| check_name(name));
         let facts = all().map(|check| check.name.to_owned());
-        let mut expected: Vec<String> = ["programs".to_owned(), "program_log".to_owned()].into();
+        let mut expected: Vec<String> = ["programs", "program_log", "packets_by_cgroup"].map(str::to_owned).into();
         expected.extend(facts.chain(scenarios));
         expected.sort();
         let seen: Value = serde_json::from_str(SEEN).unwrap();

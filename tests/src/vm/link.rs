@@ -8,7 +8,7 @@ use nix::sys::socket::{setsockopt, sockopt::TcpRepair};
 
 use super::bench::{LOOPBACK, fresh_address};
 use super::peer::v4;
-use super::segment::{RST, SYN, Segment};
+use super::segment::{FIN, RST, SYN, Segment};
 use super::tap::Tap;
 
 /// The connection and its ends, each until it is closed.
@@ -69,6 +69,14 @@ impl Link {
     pub fn forget(&mut self) -> Result<()> {
         let server = self.server.take().context("the lab itself: that end is closed")?;
         setsockopt(&server, TcpRepair, &1).context("the lab itself: no TCP_REPAIR")?;
+        Ok(())
+    }
+
+    /// Waits until the FIN of the server's end is acknowledged.
+    pub fn wait_for_fin(&mut self) -> Result<()> {
+        let fin = self.hear("the FIN", |segment| segment.flags & FIN != 0)?;
+        let acknowledges = |segment: &Segment| segment.to == fin.from && segment.ack == fin.end();
+        self.tap.wait_for("the acknowledgement of the FIN", acknowledges)?;
         Ok(())
     }
 

@@ -67,7 +67,7 @@ pub const SENT: &[Row] = &[
     ),
     row("an_active_reset_by_a_timer_is_nobodys_doing", &["keepalive_timeout"]),
     row("a_passive_reset_of_a_full_socket_tells_what_the_socket_knew", &["passive_full_socket", "data_after_close"]),
-    row("a_reset_by_a_listener_has_both_ends_from_the_packet", &["to_a_listener"]),
+    row("a_reset_by_a_listener_has_both_ends_from_the_packet", &["to_a_listener", "address_reused"]),
     row("a_reset_from_time_wait_is_told_where_the_kernel_does", &["time_wait"]),
     row("a_reset_without_a_socket_is_told_where_the_kernel_does", &["no_socket"]),
     row("an_accept_queue_that_overflows_is_a_reset_by_the_listener", &["accept_overflow"]),

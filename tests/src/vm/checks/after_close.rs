@@ -1,14 +1,13 @@
 //! Data that comes after this end has closed: the kernel tells of a reset received that was not on the wire, and sends one.
 
 use std::io::Write;
-use std::net::{Shutdown, SocketAddrV4, TcpListener, TcpStream};
-use std::thread;
-use std::time::Duration;
+use std::net::{Shutdown, SocketAddrV4};
 
 use anyhow::{Result, ensure};
 
 use super::Check;
-use crate::vm::bench::{Bench, LOOPBACK, fresh_address};
+use crate::vm::bench::Bench;
+use crate::vm::link::Link;
 use crate::vm::meeting::Meeting;
 use crate::vm::record::Record;
 use crate::vm::report::Finding;
@@ -40,19 +39,13 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn data_after_close(bench: &Bench) -> Result<Finding> {
     let since = bench.records.bookmark();
-    let listener = TcpListener::bind(fresh_address(LOOPBACK[0]))?;
-    let mut client = TcpStream::connect(listener.local_addr()?)?;
-    let (server, _) = listener.accept()?;
+    let mut link = Link::open()?;
     // As close(2) does, but the socket stays whole: a closed one is reduced to a time-wait socket as soon as its FIN
     // is acknowledged.
-    let closed = server.local_addr()?;
-    server.shutdown(Shutdown::Both)?;
-    // The acknowledgement may be delayed, and FIN_WAIT1 is another row.
-    thread::sleep(Duration::from_millis(300));
-    client.write_all(b"x")?;
-    expect_false(bench, since, "FIN_WAIT2", |record| {
-        record.local() == Some(closed) && record.remote() == client.local_addr().ok()
-    })
+    link.accepted()?.shutdown(Shutdown::Both)?;
+    link.wait_for_fin()?;
+    link.client.write_all(b"x")?;
+    expect_false(bench, since, "FIN_WAIT2", |record| record.is_of(link.there(), link.here()))
 }
 
 /// Two bytes of data, the first with a number `offset` beyond the next one.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Check;
 use super::sent::expect_reason;
 use crate::vm::bench::{Bench, LOOPBACK, fresh_address};
-use crate::vm::peer::Peer;
+use crate::vm::peer::{Peer, v4};
 use crate::vm::record::Record;
 use crate::vm::report::Finding;
 use crate::vm::segment::{ACK, RST, SYN, Segment};
@@ -18,6 +18,9 @@ use crate::vm::setting::Setting;
 
 /// For how many connections the accept queue is told to have room.
 const BACKLOG: i32 = 2;
+
+/// How often memory is given the chance to be used again.
+const REUSES: usize = 20;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -31,6 +34,11 @@ pub(super) const CHECKS: &[Check] = &[
         claim: "a connection turned away because the accept queue is full (tcp_abort_on_overflow) is a reset without a \
                 socket from LISTEN, with both ends from the packet",
         act: accept_overflow,
+    },
+    Check {
+        name: "address_reused",
+        claim: "a socket that gets the memory of one that was reset just before inherits nothing from it",
+        act: address_reused,
     },
 ];
 
@@ -80,6 +88,22 @@ fn accept_overflow(bench: &Bench) -> Result<Finding> {
     sent.expect("/snapshot", Value::Null)?;
     sent.expect("/event/reset_sent/active", false)?;
     expect_reason(bench, &sent)?;
+    Ok(Finding::Recorded)
+}
+
+/// The kernel gives freed memory out again at once, and mostly, but not always, the newest first.
+fn address_reused(bench: &Bench) -> Result<Finding> {
+    for _ in 0..REUSES {
+        let since = bench.records.bookmark();
+        ensure!(TcpStream::connect(fresh_address(LOOPBACK[0])).is_err(), "the lab itself: the port is open");
+        let listener = TcpListener::bind(fresh_address(LOOPBACK[0]))?;
+        let (from, to) = (v4(fresh_address(LOOPBACK[0]))?, v4(listener.local_addr()?)?);
+        Segment::new(from, to, ACK).send()?;
+        let answer = |record: &Record| record.is("reset_sent") && record.is_of(to, from);
+        let sent = bench.records.wait_for(since, "the listener's answer", answer)?;
+        sent.expect("/state_before", "LISTEN")?;
+        sent.expect("/event/reset_sent/data_after_close", false)?;
+    }
     Ok(Finding::Recorded)
 }
 

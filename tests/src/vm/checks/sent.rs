@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::process;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -13,6 +12,7 @@ use serde_json::json;
 use super::Check;
 use super::failed::{TIMED_OUT, expect_failed};
 use crate::vm::bench::{Bench, LOOPBACK, Pair, fresh_address};
+use crate::vm::link::Link;
 use crate::vm::record::Record;
 use crate::vm::report::Finding;
 use crate::vm::rules::Rule;
@@ -151,13 +151,12 @@ fn no_socket(bench: &Bench) -> Result<Finding> {
 
 fn time_wait(bench: &Bench) -> Result<Finding> {
     let since = bench.records.bookmark();
-    let listener = TcpListener::bind(fresh_address(LOOPBACK[0]))?;
-    let server = listener.local_addr()?;
-    let mut client = TcpStream::connect(server)?;
-    drop(listener.accept()?);
-    // The FIN may be acknowledged late; only then is the socket a time-wait one.
-    thread::sleep(Duration::from_millis(300));
-    client.write_all(b"x")?;
+    let mut link = Link::open()?;
+    let server = link.there();
+    drop(link.server.take());
+    // Only then is the socket a time-wait one.
+    link.wait_for_fin()?;
+    link.client.write_all(b"x")?;
     bench
         .records
         .wait_for(since, "its arrival", |record| record.is("reset_received") && record.remote() == Some(server))?;
