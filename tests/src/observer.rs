@@ -16,8 +16,11 @@ use crate::interrupt;
 use crate::programs;
 use crate::stage::BACKEND_PORT;
 
-/// How long the observer may take to come up or to end.
+/// How long the observer may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it may take to come up: the verifier is what a busy or emulated machine is slowest at.
+const READY_PATIENCE: Duration = Duration::from_secs(60);
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -77,7 +80,7 @@ impl Observer {
     /// Waits for the `ready` line of JSON output.
     pub fn wait_until_ready(&self) -> Result<Value> {
         let pick = |line: &str| parse(line).filter(|object| object["type"] == "ready");
-        let ready = self.process.stdout.wait_for(0, PATIENCE, pick);
+        let ready = self.process.stdout.wait_for(0, READY_PATIENCE, pick);
         ready.with_context(|| format!("the observer did not get ready; on stderr: {:#?}", self.complaints()))
     }
 
@@ -153,7 +156,7 @@ impl Daemon {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let observer = Observer::start(&["daemon", "--web.listen-address", &address.to_string()], |_| ())?;
         let daemon = Self { observer, address };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + READY_PATIENCE;
         while !daemon.get("/-/ready").is_ok_and(|(status, _)| status == 200) {
             if Instant::now() > deadline {
                 bail!("the daemon did not get ready: {:#?}", daemon.observer.complaints());
