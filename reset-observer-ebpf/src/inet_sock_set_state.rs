@@ -24,6 +24,8 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     let new: u32 = ctx.arg(2);
     match (old as u8, new as u8) {
         (TCP_CLOSE, TCP_SYN_SENT) => opened(sk),
+        // A connection that was asked for may get the address of a socket whose end was not seen.
+        (TCP_LISTEN, TCP_SYN_RECV) => owner::forget(sk),
         (TCP_SYN_RECV, TCP_ESTABLISHED) => was_accepted(sk),
         (old @ TCP_ESTABLISHED, new @ TCP_CLOSE_WAIT) => emit(ctx, sk, Hook::FinReceived, old, new),
         (old @ TCP_ESTABLISHED, new @ TCP_FIN_WAIT1) | (old @ TCP_CLOSE_WAIT, new @ TCP_LAST_ACK) => {
@@ -57,10 +59,8 @@ fn opened(sk: u64) {
     }
 }
 
-/// An accepted connection may get the address of a socket whose end was not seen.
 #[inline(always)]
 fn was_accepted(sk: u64) {
-    owner::forget(sk);
     let (local_port, remote_port) = socket::ports(sk);
     if is_observed(local_port, remote_port) {
         accepted::note(&Tuple { remote: socket::remote_addr(sk), local_port, remote_port });

@@ -8,15 +8,19 @@
 //! kernel tells of an active reset only after it was sent ([`tcp_send_active_reset`]), and on the loopback the peer has
 //! received it by then. Should a third socket come in between (preemption), the answer is "unknown", never a wrong one.
 //!
+//! The kernel hands a freed socket's address to the next one at once, so the ports are compared too.
+//!
 //! State 0 stands for "not known", which no socket is in: the verifier of older kernels refuses to copy the empty half of
 //! an `Option`.
 //!
 //! [`tcp_send_active_reset`]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_output.c
 
 use aya_ebpf::{helpers::bpf_ktime_get_ns, macros::map, maps::PerCpuArray};
+use reset_observer_ebpf::field::Field;
 
-/// Longer than a busy or emulated machine takes from one half to the other. A socket address that is used again makes
-/// changes of its own first.
+use crate::read::read_or_zero;
+
+/// Longer than a busy or emulated machine takes from one half to the other.
 const FRESH_NS: u64 = 100_000_000;
 
 /// A socket and the state that it was in.
@@ -25,7 +29,8 @@ const FRESH_NS: u64 = 100_000_000;
 struct Change {
     socket: u64,
     time_ns: u64,
-    state: u64,
+    ports: u32,
+    state: u32,
 }
 
 #[map]
@@ -69,12 +74,20 @@ fn fresh(slot: &PerCpuArray<Change>, socket: u64) -> u8 {
     }
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_ns() };
-    if now - last.time_ns <= FRESH_NS { last.state as u8 } else { 0 }
+    if now - last.time_ns <= FRESH_NS && last.ports == ports(socket) { last.state as u8 } else { 0 }
 }
 
 #[inline(always)]
 fn note(slot: &PerCpuArray<Change>, socket: u64, state: u8) {
     let Some(last) = slot.get_ptr_mut(0) else { return };
     // SAFETY: the slot belongs to this CPU; the helper has no arguments.
-    unsafe { *last = Change { socket, time_ns: bpf_ktime_get_ns(), state: state as u64 } }
+    unsafe { *last = Change { socket, time_ns: bpf_ktime_get_ns(), ports: ports(socket), state: state as u32 } }
+}
+
+/// Both ports as they outlast the change to CLOSE.
+#[inline(always)]
+fn ports(socket: u64) -> u32 {
+    let local: u16 = read_or_zero(socket, Field::SourcePort);
+    let remote: u16 = read_or_zero(socket, Field::RemotePort);
+    (local as u32) << 16 | remote as u32
 }

@@ -39,7 +39,8 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     let kind = if sk == 0 { SocketKind::None } else { socket::kind(state) };
     // Before the branches below: the verifier walks the log once for each way that leads to it.
     debug!(ctx, "reset sent in state {} for reason {}", state, reason);
-    let data_came_in = if sk == 0 || skb == 0 { 0 } else { last_change::reset_received_in(sk) };
+    let is_full = matches!(kind, SocketKind::Full);
+    let data_came_in = if is_full && skb != 0 { last_change::reset_received_in(sk) } else { 0 };
     if data_came_in != 0 {
         count(counter::RECEIVED_NOT_ON_WIRE);
     }

@@ -16,8 +16,11 @@ use crate::interrupt;
 use crate::programs;
 use crate::stage::BACKEND_PORT;
 
-/// How long the observer may take to come up or to end.
+/// How long the observer may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it may take to come up: the verifier is what a busy or emulated machine is slowest at.
+const READY_PATIENCE: Duration = Duration::from_secs(60);
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -80,7 +83,7 @@ impl Observer {
     /// Waits for the `ready` line of JSON output.
     pub fn wait_until_ready(&self) -> Result<Value> {
         let pick = |line: &str| parse(line).filter(|object| object["type"] == "ready");
-        let ready = self.process.stdout.wait_for(0, PATIENCE, pick);
+        let ready = self.process.stdout.wait_for(0, READY_PATIENCE, pick);
         ready.with_context(|| format!("the observer did not get ready; on stderr: {:#?}", self.complaints()))
     }
 
@@ -162,7 +165,7 @@ impl Daemon {
         let observer = Observer::start(&[&["daemon", "--web.listen-address", &address], args].concat(), |_| ())?;
         let address = address.parse()?;
         let daemon = Self { observer, address };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + READY_PATIENCE;
         while !daemon.get("/-/ready").is_ok_and(|(status, _)| status == 200) {
             if Instant::now() > deadline {
                 bail!("the daemon did not get ready: {:#?}", daemon.observer.complaints());

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::features::Kernel;
 use super::record::{Record, Records};
@@ -26,6 +27,32 @@ pub struct Bench {
     pub kernel: Kernel,
     /// What the observer records.
     pub records: Records,
+    /// What it said that it can see, by the features' public names.
+    pub features: Value,
+}
+
+impl Bench {
+    /// Whether the observer uses this feature here.
+    pub fn has(&self, feature: &str) -> bool {
+        self.features[feature] == true
+    }
+
+    /// The reset received at `local` from `remote` since a bookmark; fails unless it is the only one.
+    pub fn one_received(&self, since: usize, local: SocketAddr, remote: SocketAddr) -> Result<Record> {
+        let wanted = |record: &Record| record.is("reset_received") && record.is_of(local, remote);
+        let record = self.records.wait_for(since, "a reset received", wanted)?;
+        let told = self.records.so_far(since, wanted);
+        ensure!(told.len() == 1, "{} resets received, not one: {told:?}", told.len());
+        Ok(record)
+    }
+
+    /// Fails if there was a record of a reset received at `local` from `remote` since a bookmark. Records come in the
+    /// order of events, so one of a later event must have been awaited before.
+    pub fn none_received(&self, since: usize, local: SocketAddr, remote: SocketAddr) -> Result<()> {
+        let told = self.records.so_far(since, |record| record.is("reset_received") && record.is_of(local, remote));
+        ensure!(told.is_empty(), "this was taken for a reset received: {told:?}");
+        Ok(())
+    }
 }
 
 static NEXT_PORT: AtomicU16 = AtomicU16::new(3100);
@@ -75,11 +102,11 @@ impl Pair {
 
     /// Whether a record is of our end.
     pub fn is_ours(&self, record: &Record) -> bool {
-        record.local() == Some(self.client) && record.remote() == Some(self.server)
+        record.is_of(self.client, self.server)
     }
 
     /// Whether a record is of the backend's end.
     pub fn is_theirs(&self, record: &Record) -> bool {
-        record.local() == Some(self.server) && record.remote() == Some(self.client)
+        record.is_of(self.server, self.client)
     }
 }

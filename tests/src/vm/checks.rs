@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::bench::Bench;
 use super::features::Kernel;
@@ -13,10 +13,17 @@ use crate::scenario;
 use crate::topology::Family;
 use crate::trial;
 
+mod after_close;
+mod answered;
 mod counts;
+mod exact;
+mod failed;
 mod received;
 mod sent;
+mod shape;
 mod silent;
+mod unheeded;
+mod unusual;
 
 /// One thing that happens, and what must hold of it.
 #[derive(Debug)]
@@ -25,17 +32,19 @@ pub struct Check {
     pub name: &'static str,
     /// What it shows, as a sentence.
     pub claim: &'static str,
-    act: fn(&Bench) -> Result<Finding>,
+    /// Makes it happen and compares.
+    pub act: fn(&Bench) -> Result<Finding>,
 }
 
 /// The scenarios that run on every kernel as they do on this machine, with what a verdict rests on.
-const SCENARIOS: [(&str, Family); 11] = [
+const SCENARIOS: [(&str, Family); 12] = [
     ("crash_with_reset", Family::V4),
     ("crash_then_refused", Family::V4),
     ("crash_exit_code", Family::V6),
     ("race_crossing", Family::V4),
     ("race_held", Family::V6),
     ("middlebox_reset", Family::V4),
+    ("middlebox_silence", Family::V4),
     ("refused", Family::V4),
     ("abort_linger0", Family::V4),
     ("abort_size_limit", Family::V4),
@@ -45,7 +54,14 @@ const SCENARIOS: [(&str, Family); 11] = [
 
 /// Every check of facts, row by row.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    [received::CHECKS, sent::CHECKS, silent::CHECKS, counts::CHECKS].into_iter().flatten()
+    let rows = [received::CHECKS, exact::CHECKS, unheeded::CHECKS, after_close::CHECKS, failed::CHECKS];
+    let more = [sent::CHECKS, answered::CHECKS, shape::CHECKS, unusual::CHECKS, silent::CHECKS, counts::CHECKS];
+    rows.into_iter().chain(more).flatten()
+}
+
+/// The check of this name.
+pub fn named(name: &str) -> Result<&'static Check> {
+    all().find(|check| check.name == name).with_context(|| format!("no check is called {name:?}"))
 }
 
 /// Runs the checks of these names, all if none is given, and reports each.
@@ -55,6 +71,7 @@ pub fn run(only: &[String]) -> Result<()> {
     // Where the programs do not load, nothing else has anything to say.
     if run_facts(chosen)? {
         run_with_log(chosen)?;
+        run_by_cgroup(chosen)?;
         run_scenarios(chosen)?;
     }
     report::end()
@@ -90,11 +107,29 @@ fn run_with_log(chosen: impl Fn(&str) -> bool) -> Result<()> {
     report::check("program_log", claim, &Records::start("trace").map(|_| Finding::Recorded), start.elapsed())
 }
 
+/// Where fentry gives no packet, a look at every packet does.
+fn run_by_cgroup(chosen: impl Fn(&str) -> bool) -> Result<()> {
+    if !chosen("packets_by_cgroup") {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let claim = "what a reset packet looked like is told on every kernel that is asked to (`--rst-packets cgroup`)";
+    report::check("packets_by_cgroup", claim, &tell_by_cgroup(), start.elapsed())
+}
+
+fn tell_by_cgroup() -> Result<Finding> {
+    let (records, ready) = Records::start_with("debug", &["--rst-packets", "cgroup"])?;
+    let bench = Bench { kernel: Kernel::ask()?, records, features: ready["features"].clone() };
+    ensure!(bench.has("rst_packet"), "reset packets are not looked at: {ready}");
+    shape::CHECKS.iter().try_for_each(|check| (check.act)(&bench).map(|_| ()))?;
+    Ok(Finding::Recorded)
+}
+
 /// Fills `bench` as soon as the programs run, whatever is wrong with their features.
 fn set_up(bench: &mut Option<Bench>) -> Result<()> {
     let kernel = Kernel::ask()?;
     let (records, ready) = Records::start("debug")?;
-    *bench = Some(Bench { kernel, records });
+    *bench = Some(Bench { kernel, records, features: ready["features"].clone() });
     report::ready(&ready)?;
     kernel.judge(&ready)
 }
@@ -140,7 +175,7 @@ mod tests {
     fn every_kernel_was_put_to_the_checks_that_there_are() {
         let scenarios = SCENARIOS.iter().map(|(name, _)| check_name(name));
         let facts = all().map(|check| check.name.to_owned());
-        let mut expected: Vec<String> = ["programs".to_owned(), "program_log".to_owned()].into();
+        let mut expected: Vec<String> = ["programs", "program_log", "packets_by_cgroup"].map(str::to_owned).into();
         expected.extend(facts.chain(scenarios));
         expected.sort();
         let seen: Value = serde_json::from_str(SEEN).unwrap();

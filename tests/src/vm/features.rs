@@ -18,8 +18,13 @@ pub struct Kernel {
 impl Kernel {
     /// Asks it.
     pub fn ask() -> Result<Self> {
-        let path = "/sys/kernel/tracing/events/tcp/tcp_send_reset/format";
-        let format = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+        let tracing = Path::new("/sys/kernel/tracing/events");
+        if !tracing.exists() {
+            // Where tracefs is not mounted, the release must do.
+            return Ok(Self { tells_every_reset_sent: is_at_least(6, 10) });
+        }
+        let path = tracing.join("tcp/tcp_send_reset/format");
+        let format = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self { tells_every_reset_sent: format.contains("reason") })
     }
 
@@ -42,16 +47,17 @@ impl Kernel {
             "reset_reason" => self.tells_every_reset_sent,
             "ipv6" => Path::new("/proc/net/if_inet6").exists(),
             "socket_error" => Path::new("/sys/kernel/tracing/events/sock/inet_sk_error_report").exists(),
-            "rst_packet" => hands_reset_its_packet(),
+            // `tcp_reset` gets the packet since then. No file shows a function's arguments but BTF, which is the observer's
+            // own way to ask.
+            "rst_packet" => is_at_least(5, 12),
             _ => true,
         }
     }
 }
 
-/// Whether `tcp_reset` gets the packet: since Linux 5.12. No file shows a function's arguments but BTF, which is the
-/// observer's own way to ask, so here the release must do.
-fn hands_reset_its_packet() -> bool {
+/// Whether this is Linux `major.minor` or later.
+fn is_at_least(major: u32, minor: u32) -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
-    (numbers.next(), numbers.next()) >= (Some(5), Some(12))
+    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
 }

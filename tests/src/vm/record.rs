@@ -50,6 +50,11 @@ impl Record {
         self.0["remote"].as_str()?.parse().ok()
     }
 
+    /// Whether it is of the connection between these, as the first of them sees it.
+    pub fn is_of(&self, local: impl Into<SocketAddr>, remote: impl Into<SocketAddr>) -> bool {
+        self.local() == Some(local.into()) && self.remote() == Some(remote.into())
+    }
+
     /// A field by its path, as in `/snapshot/unacked`; null if it is not there.
     pub fn at(&self, path: &str) -> &Value {
         self.0.pointer(path).unwrap_or(&Value::Null)
@@ -72,8 +77,13 @@ pub struct Records {
 impl Records {
     /// Starts the observer with this log level and waits until it watches; gives its `ready` line too.
     pub fn start(log_level: &str) -> Result<(Self, Value)> {
+        Self::start_with(log_level, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(log_level: &str, more: &[&str]) -> Result<(Self, Value)> {
         let args = ["observe", "--output", "json", "--all", "--log.level", log_level];
-        let observer = Launch::new("reset-observer", programs::observer()?).args(args).start()?;
+        let observer = Launch::new("reset-observer", programs::observer()?).args(args).args(more).start()?;
         let ready = |line: &str| serde_json::from_str(line).ok().filter(|line: &Value| line["type"] == "ready");
         let ready = observer.stdout.wait_for(0, READY_PATIENCE, ready);
         let ready = ready.with_context(|| {
@@ -82,6 +92,18 @@ impl Records {
             format!("it did not get ready; its last words: {:#?}", &said[said.len().saturating_sub(LAST_WORDS)..])
         })?;
         Ok((Self { observer }, ready))
+    }
+
+    /// Waits for the first verdict ever on the connection between these, as the first of them sees it.
+    pub fn wait_for_verdict(&self, local: SocketAddr, remote: SocketAddr) -> Result<Value> {
+        let is_of =
+            |end: &Value, address: SocketAddr| end["addr"] == address.ip().to_string() && end["port"] == address.port();
+        let pick = |line: &str| {
+            serde_json::from_str(line).ok().filter(|line: &Value| {
+                line["type"] == "verdict" && is_of(&line["local"], local) && is_of(&line["remote"], remote)
+            })
+        };
+        self.observer.stdout.wait_for(0, PATIENCE, pick).context("no verdict on that connection")
     }
 
     /// How much was said so far: a bookmark.

@@ -1,10 +1,8 @@
 //! `tcp_receive_reset`: what arrives, in which state, on whose connection, and what only looks like it.
 
 use std::io::Write;
-use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::process;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
@@ -29,12 +27,6 @@ pub(super) const CHECKS: &[Check] = &[
         name: "race",
         claim: "a request written after the peer's FIN is answered by a reset, received in CLOSE_WAIT",
         act: race,
-    },
-    Check {
-        name: "data_after_close",
-        claim: "data that comes after close(2) makes the kernel tell of a reset received that was not on the wire, and \
-                the reset sent that follows says so",
-        act: data_after_close,
     },
 ];
 
@@ -84,28 +76,5 @@ fn race(bench: &Bench) -> Result<Finding> {
     ours.expect("/state_before", "CLOSE_WAIT")?;
     ours.expect("/snapshot/unacked", 18)?;
     ours.expect("/snapshot/flight_never_acked", true)?;
-    Ok(Finding::Recorded)
-}
-
-fn data_after_close(bench: &Bench) -> Result<Finding> {
-    let since = bench.records.bookmark();
-    let listener = TcpListener::bind(fresh_address(LOOPBACK[0]))?;
-    let mut client = TcpStream::connect(listener.local_addr()?)?;
-    let (server, _) = listener.accept()?;
-    // As close(2) does, but the socket stays whole: a closed one is reduced to a time-wait socket as soon as its FIN
-    // is acknowledged.
-    let closed = server.local_addr()?;
-    server.shutdown(Shutdown::Both)?;
-    // The acknowledgement may be delayed, and FIN_WAIT1 is another row.
-    thread::sleep(Duration::from_millis(300));
-    client.write_all(b"x")?;
-    let sent = bench
-        .records
-        .wait_for(since, "the reset sent", |record| record.is("reset_sent") && record.local() == Some(closed))?;
-    sent.expect("/event/reset_sent/data_after_close", true)?;
-    sent.expect("/event/reset_sent/active", false)?;
-    sent.expect("/state_before", "FIN_WAIT2")?;
-    let told = bench.records.so_far(since, |record| record.is("reset_received") && record.local() == Some(closed));
-    ensure!(told.len() == 1, "the kernel told {} times of a reset received, not once", told.len());
     Ok(Finding::Recorded)
 }

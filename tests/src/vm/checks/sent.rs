@@ -1,21 +1,22 @@
 //! `tcp_send_reset`: what this machine sends, on whose behalf, and what a kernel does not tell.
 
-use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
-use std::process::{self, Command, Stdio};
-use std::thread;
+use std::process;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use rustix::net::sockopt;
 use serde_json::json;
 
 use super::Check;
+use super::failed::{TIMED_OUT, expect_failed};
 use crate::vm::bench::{Bench, LOOPBACK, Pair, fresh_address};
+use crate::vm::link::Link;
 use crate::vm::record::Record;
 use crate::vm::report::Finding;
-use crate::vm::segment;
+use crate::vm::rules::Rule;
+use crate::vm::segment::{ACK, Segment};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -110,12 +111,14 @@ fn keepalive_timeout(bench: &Bench) -> Result<Finding> {
     sockopt::set_tcp_keepidle(&client, Duration::from_secs(1))?;
     sockopt::set_tcp_keepintvl(&client, Duration::from_secs(1))?;
     sockopt::set_tcp_keepcnt(&client, 1)?;
-    let _rules = Rules::install(&format!("tcp dport {} drop", address.port()))?;
+    let _rule = Rule::install(&format!("tcp dport {} drop", address.port()))?;
     sockopt::set_socket_keepalive(&client, true)?;
     let sent = wait_for_active(bench, since, |record| record.remote() == Some(address))?;
     sent.expect("/state_before", "ESTABLISHED")?;
     sent.expect("/current", json!(null))?;
     expect_reason(bench, &sent)?;
+    // Where the kernel does not tell of the error, it tells of this reset all the same.
+    expect_failed(bench, since, TIMED_OUT, address)?;
     Ok(Finding::Recorded)
 }
 
@@ -123,7 +126,7 @@ fn to_a_listener(bench: &Bench) -> Result<Finding> {
     let since = bench.records.bookmark();
     let listener = TcpListener::bind(fresh_address(LOOPBACK[0]))?;
     let [to, from] = [listener.local_addr()?.port(), fresh_address(LOOPBACK[0]).port()].map(on_loopback);
-    segment::send(from, to, segment::ACK)?;
+    Segment::new(from, to, ACK).send()?;
     let sent = bench.records.wait_for(since, "the listener's answer", |record| is_answer(record, to.into()))?;
     ensure!(sent.remote() == Some(from.into()), "the other end is not {from}: {sent:?}");
     sent.expect("/state_before", "LISTEN")?;
@@ -148,13 +151,12 @@ fn no_socket(bench: &Bench) -> Result<Finding> {
 
 fn time_wait(bench: &Bench) -> Result<Finding> {
     let since = bench.records.bookmark();
-    let listener = TcpListener::bind(fresh_address(LOOPBACK[0]))?;
-    let server = listener.local_addr()?;
-    let mut client = TcpStream::connect(server)?;
-    drop(listener.accept()?);
-    // The FIN may be acknowledged late; only then is the socket a time-wait one.
-    thread::sleep(Duration::from_millis(300));
-    client.write_all(b"x")?;
+    let mut link = Link::open()?;
+    let server = link.there();
+    drop(link.server.take());
+    // Only then is the socket a time-wait one.
+    link.wait_for_fin()?;
+    link.client.write_all(b"x")?;
     bench
         .records
         .wait_for(since, "its arrival", |record| record.is("reset_received") && record.remote() == Some(server))?;
@@ -167,7 +169,7 @@ fn time_wait(bench: &Bench) -> Result<Finding> {
 fn reject(bench: &Bench) -> Result<Finding> {
     let since = bench.records.bookmark();
     let server = fresh_address(LOOPBACK[0]);
-    let _rules = Rules::install(&format!("tcp dport {} reject with tcp reset", server.port()))?;
+    let _rule = Rule::install(&format!("tcp dport {} reject with tcp reset", server.port()))?;
     ensure!(TcpStream::connect(server).is_err(), "the lab itself: {server} is open");
     let ours = bench
         .records
@@ -206,7 +208,7 @@ fn is_answer(record: &Record, server: SocketAddr) -> bool {
     record.is("reset_sent") && record.local() == Some(server)
 }
 
-fn expect_reason(bench: &Bench, sent: &Record) -> Result<()> {
+pub(super) fn expect_reason(bench: &Bench, sent: &Record) -> Result<()> {
     let has_reason = sent.of_reset_sent("reason").as_u64() > Some(0);
     ensure!(has_reason == bench.kernel.tells_every_reset_sent, "the reason is not as this kernel gives it: {sent:?}");
     Ok(())
@@ -214,25 +216,4 @@ fn expect_reason(bench: &Bench, sent: &Record) -> Result<()> {
 
 fn on_loopback(port: u16) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
-}
-
-/// One nftables rule for incoming packets, as long as this lives.
-struct Rules;
-
-impl Rules {
-    fn install(rule: &str) -> Result<Self> {
-        let table = format!("table inet vm {{ chain input {{ type filter hook input priority 0; {rule}\n}}\n}}\n");
-        let path = std::env::temp_dir().join("rules.nft");
-        fs::write(&path, table)?;
-        let status = Command::new("nft").arg("-f").arg(path).status().context("the lab itself: no nft")?;
-        ensure!(status.success(), "the lab itself: nft refuses {rule:?}");
-        Ok(Self)
-    }
-}
-
-impl Drop for Rules {
-    fn drop(&mut self) {
-        // What is left of them would fail the next check, which then says so.
-        let _ = Command::new("nft").args(["delete", "table", "inet", "vm"]).stderr(Stdio::null()).status();
-    }
 }

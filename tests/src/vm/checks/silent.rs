@@ -1,15 +1,14 @@
 //! Ends without a reset, and a reset that ends nothing: the FIN of a process that died, how it died, and a forgery.
 
-use std::net::{SocketAddr, SocketAddrV4};
-
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::Check;
 use crate::vm::bench::{Bench, LOOPBACK, Pair};
+use crate::vm::peer::v4;
 use crate::vm::record::Record;
 use crate::vm::report::Finding;
-use crate::vm::segment;
+use crate::vm::segment::{RST, Segment};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -64,18 +63,11 @@ fn exit_code(bench: &Bench) -> Result<Finding> {
 fn forged(bench: &Bench) -> Result<Finding> {
     let since = bench.records.bookmark();
     let mut pair = Pair::connect(LOOPBACK[0])?;
-    segment::send(v4(pair.server)?, v4(pair.client)?, segment::RST)?;
+    Segment::new(v4(pair.server)?, v4(pair.client)?, RST).send()?;
     // A real reset after it shows that the connection still lived, and that its records come.
     pair.ask_to_end("/linger0", "")?;
     let is_received = |record: &Record| record.is("reset_received") && pair.is_ours(record);
     let real = bench.records.wait_for(since, "the real reset", is_received)?;
     ensure!(real.at("/snapshot/bytes_sent").as_u64() > Some(0), "the forgery was taken for a reset: {real:?}");
     Ok(Finding::Recorded)
-}
-
-fn v4(address: SocketAddr) -> Result<SocketAddrV4> {
-    match address {
-        SocketAddr::V4(address) => Ok(address),
-        SocketAddr::V6(address) => bail!("the lab itself: {address} is no IPv4 address"),
-    }
 }
