@@ -74,10 +74,28 @@ impl Observer {
         Ok(Self { process: launch.start_showing(show)? })
     }
 
+    /// Starts the observer as root with nothing but these capabilities, named as setpriv(1) names them.
+    pub fn start_with(capabilities: &[&str], args: &[&str]) -> Result<Self> {
+        let bounds =
+            capabilities.iter().fold("-all".to_owned(), |bounds, capability| format!("{bounds},+{capability}"));
+        let launch = Launch::new("reset-observer", "setpriv").arg(format!("--bounding-set={bounds}"));
+        let launch = launch.args(["--inh-caps=-all", "--"]).arg(programs::observer()?).args(args);
+        Ok(Self { process: launch.start()? })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
     /// Waits for the `ready` line of JSON output.
     pub fn wait_until_ready(&self) -> Result<Value> {
-        let pick = |line: &str| parse(line).filter(|object| object["type"] == "ready");
-        let ready = self.process.stdout.wait_for(0, PATIENCE, pick);
+        let ready = self.wait_for_line(|line| line["type"] == "ready");
         ready.with_context(|| format!("the observer did not get ready; on stderr: {:#?}", self.complaints()))
     }
 
@@ -109,6 +127,11 @@ impl Observer {
         wanted: impl Fn(&Verdict) -> bool,
     ) -> Result<Verdict> {
         self.process.stdout.wait_for(since, patience, |line| verdict(line).filter(&wanted))
+    }
+
+    /// Waits for the first line of JSON output that `wanted` accepts.
+    pub fn wait_for_line(&self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        self.process.stdout.wait_for(0, PATIENCE, |line| parse(line).filter(&wanted))
     }
 
     /// Waits until it has written anything to standard output or standard error.
@@ -162,6 +185,11 @@ impl Daemon {
             thread::sleep(Duration::from_millis(20));
         }
         Ok(daemon)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.observer.pid()
     }
 
     /// Asks for a path; gives status and body.
