@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+pub mod bpf;
 pub mod child;
 pub mod client;
 pub mod counters;

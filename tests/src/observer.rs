@@ -173,8 +173,15 @@ pub struct Daemon {
 impl Daemon {
     /// Starts the daemon at a free port of the loopback and waits until it is ready.
     pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with these further arguments.
+    pub fn start_with(args: &[&str]) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let observer = Observer::start(&["daemon", "--web.listen-address", &address.to_string()], |_| ())?;
+        let listen = address.to_string();
+        let args = [&["daemon", "--web.listen-address", &listen], args].concat();
+        let observer = Observer::start(&args, |_| ())?;
         let daemon = Self { observer, address };
         let deadline = Instant::now() + PATIENCE;
         while !daemon.get("/-/ready").is_ok_and(|(status, _)| status == 200) {
