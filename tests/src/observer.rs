@@ -173,15 +173,16 @@ pub struct Daemon {
 impl Daemon {
     /// Starts the daemon at a free port of the loopback and waits until it is ready.
     pub fn start() -> Result<Self> {
-        Self::start_with(&[])
+        Self::start_with(&[], &[])
     }
 
-    /// The same with these further arguments.
-    pub fn start_with(args: &[&str]) -> Result<Self> {
+    /// The same with these further arguments and environment variables.
+    pub fn start_with(args: &[&str], variables: &[(&'static str, &'static str)]) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let listen = address.to_string();
         let args = [&["daemon", "--web.listen-address", &listen], args].concat();
-        let observer = Observer::start(&args, |_| ())?;
+        let launch = Launch::new("reset-observer", programs::observer()?).args(args).variables(variables);
+        let observer = Observer { process: launch.start()? };
         let daemon = Self { observer, address };
         let deadline = Instant::now() + PATIENCE;
         while !daemon.get("/-/ready").is_ok_and(|(status, _)| status == 200) {
