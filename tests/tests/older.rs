@@ -1,5 +1,7 @@
 //! Connections that nginx had open before the observer came: of which leg they are, and of which worker.
 
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
