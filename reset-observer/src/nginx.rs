@@ -2,4 +2,6 @@
 
 mod proc_fs;
 pub mod processes;
+mod sock_diag;
+mod socket_list;
 pub mod sockets;

@@ -18,13 +18,15 @@ pub struct Launch {
     name: &'static str,
     net: Option<u32>,
     gently: bool,
+    variables: Vec<(&'static str, &'static str)>,
     command: Vec<OsString>,
 }
 
 impl Launch {
     /// A child called `name` in messages, to run `program` in the host's namespaces.
     pub fn new(name: &'static str, program: impl AsRef<OsStr>) -> Self {
-        Self { name, net: None, gently: false, command: vec![program.as_ref().to_owned()] }
+        let command = vec![program.as_ref().to_owned()];
+        Self { name, net: None, gently: false, variables: Vec::new(), command }
     }
 
     /// Another argument.
@@ -36,6 +38,12 @@ impl Launch {
     /// More arguments.
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.command.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// With these environment variables on top of the lab's own.
+    pub fn variables(mut self, variables: &[(&'static str, &'static str)]) -> Self {
+        self.variables.extend(variables);
         self
     }
 
@@ -62,7 +70,12 @@ impl Launch {
         launcher.arg("enter").arg("--parent").arg(process::id().to_string());
         launcher.args(self.net.map(|holder| format!("--net={holder}")));
         launcher.args(self.gently.then_some("--gently")).arg("--").args(&self.command);
-        launcher.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        launcher
+            .envs(self.variables)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
         let mut inner = launcher.spawn().with_context(|| format!("cannot start {}", self.name))?;
         let stdout = Lines::collect(inner.stdout.take().context("no stdout")?, on_line);
         let stderr = Lines::collect(inner.stderr.take().context("no stderr")?, |_| ());

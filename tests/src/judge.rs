@@ -98,6 +98,7 @@ mod tests {
             local: Endpoint { addr: "10.0.0.1".parse().unwrap(), port },
             remote: Endpoint { addr: "10.0.0.2".parse().unwrap(), port: 3000 },
             evidence: Vec::new(),
+            backend: serde_json::Value::Null,
         }
     }
 

@@ -8,6 +8,7 @@
 
 pub mod backend;
 pub mod bench;
+pub mod bpf;
 pub mod child;
 pub mod client;
 pub mod counters;

@@ -80,6 +80,25 @@ impl Observer {
         Ok(Self { process: launch.start_showing(show)? })
     }
 
+    /// Starts the observer as root with nothing but these capabilities, named as setpriv(1) names them.
+    pub fn start_with(capabilities: &[&str], args: &[&str]) -> Result<Self> {
+        let bounds =
+            capabilities.iter().fold("-all".to_owned(), |bounds, capability| format!("{bounds},+{capability}"));
+        let launch = Launch::new("reset-observer", "setpriv").arg(format!("--bounding-set={bounds}"));
+        let launch = launch.args(["--inh-caps=-all", "--"]).arg(programs::observer()?).args(args);
+        Ok(Self { process: launch.start()? })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
     /// Waits for the `ready` line of JSON output.
     pub fn wait_until_ready(&self) -> Result<Value> {
         let pick = |line: &str| parse(line).filter(|object| object["type"] == "ready");
@@ -115,6 +134,11 @@ impl Observer {
         wanted: impl Fn(&Verdict) -> bool,
     ) -> Result<Verdict> {
         self.process.stdout.wait_for(since, patience, |line| verdict(line).filter(&wanted))
+    }
+
+    /// Waits for the first line of JSON output that `wanted` accepts.
+    pub fn wait_for_line(&self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        self.process.stdout.wait_for(0, PATIENCE, |line| parse(line).filter(&wanted))
     }
 
     /// Waits until it has written anything to standard output or standard error.
@@ -161,9 +185,16 @@ impl Daemon {
 
     /// The same with more arguments.
     pub fn start_with(args: &[&str]) -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let observer = Observer::start(&[&["daemon", "--web.listen-address", &address], args].concat(), |_| ())?;
-        let address = address.parse()?;
+        Self::start_in(args, &[])
+    }
+
+    /// The same with these further arguments and environment variables.
+    pub fn start_in(args: &[&str], variables: &[(&'static str, &'static str)]) -> Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let listen = address.to_string();
+        let args = [&["daemon", "--web.listen-address", &listen], args].concat();
+        let launch = Launch::new("reset-observer", programs::observer()?).args(args).variables(variables);
+        let observer = Observer { process: launch.start()? };
         let daemon = Self { observer, address };
         let deadline = Instant::now() + READY_PATIENCE;
         while !daemon.get("/-/ready").is_ok_and(|(status, _)| status == 200) {
@@ -178,7 +209,7 @@ impl Daemon {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.observer.process.pid()
+        self.observer.pid()
     }
 
     /// Asks for a path; gives status and body.

@@ -8,13 +8,16 @@ use std::{
 
 use procfs::{
     ProcError,
-    net::{TcpNetEntry, TcpState},
     process::{FDTarget, Process},
 };
 
-use crate::nginx::{
-    processes::FoundProcess,
-    sockets::{Connection, Denied, FoundSockets, ListeningSocket},
+use crate::{
+    nginx::{
+        processes::FoundProcess,
+        socket_list::{self, HeldSocket},
+        sockets::{Connection, Denied, FoundSockets, ListeningSocket},
+    },
+    record::TcpState,
 };
 
 /// nginx's processes: those named nginx, and those with a title of nginx whatever the binary is called.
@@ -44,8 +47,8 @@ fn nginx_process(process: &Process) -> Option<FoundProcess> {
     (found.comm == "nginx" || found.title.starts_with("nginx: ")).then_some(found)
 }
 
-/// The sockets of these nginx processes. Only their own file descriptors and the tables of their own network
-/// namespaces are read.
+/// The sockets of these nginx processes: their own file descriptors, looked up in one list of sockets for each of their
+/// network namespaces.
 pub(super) fn nginx_sockets(pids: &[u32]) -> FoundSockets {
     let mut found = FoundSockets::default();
     let mut namespaces: BTreeMap<Option<u32>, Vec<u32>> = BTreeMap::new();
@@ -79,16 +82,30 @@ fn sockets_of_namespace(netns: Option<u32>, pids: &[u32], found: &mut FoundSocke
             Err(_vanished) => {}
         }
     }
-    // Without a known namespace each process may be in another one, and each table has to be read.
-    let tables = if netns.is_some() { &pids[..pids.len().min(1)] } else { pids };
-    let mut seen = HashSet::new();
-    for entry in tables.iter().flat_map(|&pid| tcp_table(pid)) {
-        if let Some(&holder) = holders.get(&entry.inode)
-            && seen.insert(entry.inode)
-        {
-            found.add(netns, &entry, holder);
+    let held: HashSet<u64> = holders.keys().copied().collect();
+    for socket in held_sockets(netns, pids, &held, found) {
+        if let Some(&holder) = holders.get(&socket.inode) {
+            found.add(netns, &socket, holder);
         }
     }
+}
+
+/// One list serves all processes of a known namespace. Without a known one each process may be in another.
+fn held_sockets(netns: Option<u32>, pids: &[u32], held: &HashSet<u64>, found: &mut FoundSockets) -> Vec<HeldSocket> {
+    if held.is_empty() {
+        return Vec::new();
+    }
+    let (Some(netns), Some(&any)) = (netns, pids.first()) else {
+        let mut seen = HashSet::new();
+        let sockets = pids.iter().flat_map(|&pid| socket_list::by_proc(pid, held));
+        return sockets.filter(|socket| seen.insert(socket.inode)).collect();
+    };
+    socket_list::by_sock_diag(netns, any, held).unwrap_or_else(|error| {
+        let reason = format!("{error:#}");
+        log::debug!("the sockets of nginx are read from /proc/{any}/net/tcp: {reason}");
+        found.without_sock_diag = Some(reason);
+        socket_list::by_proc(any, held)
+    })
 }
 
 fn socket_inodes(pid: u32) -> Result<Vec<u64>, ProcError> {
@@ -98,25 +115,16 @@ fn socket_inodes(pid: u32) -> Result<Vec<u64>, ProcError> {
         .collect())
 }
 
-fn tcp_table(pid: u32) -> Vec<TcpNetEntry> {
-    let Ok(process) = open(pid) else { return Vec::new() };
-    let mut entries = process.tcp().unwrap_or_default();
-    // Absent on a kernel without IPv6.
-    entries.extend(process.tcp6().unwrap_or_default());
-    entries
-}
-
 fn open(pid: u32) -> Result<Process, ProcError> {
     Process::new(i32::try_from(pid).map_err(|error| ProcError::Other(error.to_string()))?)
 }
 
 impl FoundSockets {
-    fn add(&mut self, netns: Option<u32>, entry: &TcpNetEntry, worker: u32) {
-        match entry.state {
-            TcpState::Listen => self.listening.push(ListeningSocket { netns, address: entry.local_address }),
+    fn add(&mut self, netns: Option<u32>, socket: &HeldSocket, worker: u32) {
+        match socket.state {
+            TcpState::Listen => self.listening.push(ListeningSocket { netns, address: socket.local }),
             TcpState::Established | TcpState::SynSent | TcpState::CloseWait => {
-                let (local, remote) = (entry.local_address, entry.remote_address);
-                self.open.push(Connection { netns, local, remote, worker });
+                self.open.push(Connection { netns, local: socket.local, remote: socket.remote, worker });
             }
             // nginx has let go of these, or never had them.
             TcpState::SynRecv

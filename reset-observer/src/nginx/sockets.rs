@@ -64,6 +64,9 @@ pub struct FoundSockets {
     pub open: Vec<Connection>,
     /// What could not be read.
     pub denied: BTreeSet<Denied>,
+    /// Why the sockets were read from `/proc/PID/net/tcp`, which knows the same and takes longer; `None` if sock_diag
+    /// listed them.
+    pub without_sock_diag: Option<String>,
 }
 
 /// Where sockets come from: `/proc`, or a recording. It is given the ids of nginx's processes.
@@ -80,6 +83,7 @@ pub struct NginxSockets {
     listening: HashSet<ListeningSocket>,
     upstream: HashMap<Ends, Vec<Connection>>,
     denied: BTreeSet<Denied>,
+    without_sock_diag: Option<String>,
 }
 
 impl NginxSockets {
@@ -94,7 +98,7 @@ impl NginxSockets {
     #[must_use]
     pub fn from_source(source: SocketSource, processes: &NginxProcesses) -> Self {
         let (listening, upstream, denied) = Default::default();
-        let mut sockets = Self { source, listening, upstream, denied };
+        let mut sockets = Self { source, listening, upstream, denied, without_sock_diag: None };
         sockets.rescan(processes);
         sockets
     }
@@ -114,6 +118,7 @@ impl NginxSockets {
             log::warn!("{}", denied.sentence());
         }
         self.denied = found.denied;
+        self.without_sock_diag = found.without_sock_diag;
         self.listening = found
             .listening
             .into_iter()
@@ -162,6 +167,12 @@ impl NginxSockets {
     #[must_use]
     pub fn denied(&self) -> &BTreeSet<Denied> {
         &self.denied
+    }
+
+    /// Why sock_diag did not list the sockets at the last scan; `None` if it did.
+    #[must_use]
+    pub fn without_sock_diag(&self) -> Option<&str> {
+        self.without_sock_diag.as_deref()
     }
 
     /// The process id of the worker that had this upstream connection open at a scan.

@@ -19,7 +19,15 @@ pub(super) fn found() -> Check {
     let sockets = NginxSockets::scan(&processes);
     let addresses: Vec<SocketAddr> = sockets.addresses().into_iter().collect();
     let denied: Vec<Denied> = sockets.denied().iter().copied().collect();
-    Check::optional("nginx", finding(processes.masters(), processes.workers(), &addresses, &denied))
+    let finding = finding(processes.masters(), processes.workers(), &addresses, &denied);
+    say_source(Check::optional("nginx", finding), sockets.without_sock_diag())
+}
+
+/// Adds where the sockets were read, if not from sock_diag.
+fn say_source(check: Check, without_sock_diag: Option<&str>) -> Check {
+    let Some(reason) = without_sock_diag else { return check };
+    let found = format!("{}; its sockets are read from /proc/PID/net/tcp, which takes longer: {reason}", check.found);
+    Check { found, ..check }
 }
 
 fn finding(masters: usize, workers: usize, addresses: &[SocketAddr], denied: &[Denied]) -> Finding {
@@ -80,6 +88,14 @@ mod tests {
         let check = check(0, 0, &[], &[]);
         assert_eq!(check.state, State::Missing);
         assert!(check.remedy.is_some_and(|remedy| remedy.contains("hostPID")));
+    }
+
+    #[test]
+    fn sockets_that_sock_diag_does_not_list_are_said_to_be_read_from_proc() {
+        let found = |reason| say_source(check(1, 1, &["0.0.0.0:80"], &[]), reason).found;
+        assert_eq!(found(None), "1 master, 1 worker, listening on 0.0.0.0:80");
+        let says = "0.0.0.0:80; its sockets are read from /proc/PID/net/tcp, which takes longer: entering is refused";
+        assert!(found(Some("entering is refused")).ends_with(says));
     }
 
     #[test]
