@@ -10,7 +10,7 @@ use crate::{
     emit::submit,
     last_change,
     read::read_or_zero,
-    socket::{self, TCP_LISTEN},
+    socket::{self, TCP_CLOSE, TCP_LISTEN},
     tcp_receive_reset::reserve_for,
 };
 
@@ -19,7 +19,11 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     let sk: u64 = ctx.arg(0);
     let by_reset = last_change::reset_received_in(sk) != 0;
     let error: i32 = read_or_zero(sk, Field::Error);
-    let state = socket::state(sk);
+    let mut state = socket::state(sk);
+    // Newer kernels close the socket before they tell of its error (`tcp_done_with_error`, seen on 6.18).
+    if state == TCP_CLOSE {
+        state = last_change::closed_from(sk);
+    }
     if by_reset || error == 0 || state == TCP_LISTEN || !socket::is_tcp(sk) {
         return;
     }
