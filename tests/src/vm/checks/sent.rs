@@ -118,7 +118,7 @@ fn keepalive_timeout(bench: &Bench) -> Result<Finding> {
     sent.expect("/current", json!(null))?;
     expect_reason(bench, &sent)?;
     // Where the kernel does not tell of the error, it tells of this reset all the same.
-    expect_failed(bench, since, TIMED_OUT, address)?;
+    expect_failed(bench, since, TIMED_OUT, "ESTABLISHED", address)?;
     Ok(Finding::Recorded)
 }
 
