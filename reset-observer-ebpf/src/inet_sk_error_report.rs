@@ -20,14 +20,13 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     let sk: u64 = ctx.arg(0);
     let by_reset = last_change::reset_received_in(sk) != 0;
     let error: i32 = read_or_zero(sk, Field::Error);
-    let state = socket::state(sk);
+    let is_closed = socket::state(sk) == TCP_CLOSE;
+    let state = if is_closed { last_change::closed_from(sk) } else { socket::state(sk) };
     if by_reset || error == 0 || state == TCP_LISTEN || !socket::is_tcp(sk) {
         return;
     }
-    let Some(mut entry) = reserve_for(Hook::SocketError, sk, state) else { return };
-    if state == TCP_CLOSE {
-        // SAFETY: `reserve_for` initialised the record.
-        unsafe { entry.assume_init_mut() }.state_before = last_change::closed_from(sk);
+    let Some(entry) = reserve_for(Hook::SocketError, sk, state) else { return };
+    if is_closed {
         owner::forget(sk);
     }
     submit(entry);

@@ -41,7 +41,7 @@ fn icmp_prohibited(bench: &Bench) -> Result<Finding> {
     let outcome = TcpStream::connect(server);
     let error = outcome.err().and_then(|error| error.raw_os_error());
     ensure!(error == Some(HOST_UNREACHABLE), "the lab itself: connecting ended with error {error:?}");
-    expect_failed(bench, since, HOST_UNREACHABLE, server)
+    expect_failed(bench, since, HOST_UNREACHABLE, "SYN_SENT", server)
 }
 
 fn user_timeout(bench: &Bench) -> Result<Finding> {
@@ -54,15 +54,22 @@ fn user_timeout(bench: &Bench) -> Result<Finding> {
     link.client.set_read_timeout(Some(Duration::from_secs(20)))?;
     let error = link.client.read(&mut [0]).err().and_then(|error| error.raw_os_error());
     ensure!(error == Some(TIMED_OUT), "the lab itself: reading ended with error {error:?}");
-    expect_failed(bench, since, TIMED_OUT, server)
+    expect_failed(bench, since, TIMED_OUT, "ESTABLISHED", server)
 }
 
-/// The end at `server`'s other side failed with `error`, and there was no reset.
-pub(super) fn expect_failed(bench: &Bench, since: usize, error: i32, server: SocketAddr) -> Result<Finding> {
+/// The end at `server`'s other side failed with `error` in `state`, and there was no reset.
+pub(super) fn expect_failed(
+    bench: &Bench,
+    since: usize,
+    error: i32,
+    state: &str,
+    server: SocketAddr,
+) -> Result<Finding> {
     let of_it = |record: &Record| record.remote() == Some(server);
     let finding = if bench.has("socket_error") {
         let failed = bench.records.wait_for(since, "the error", |record| record.is("failed") && of_it(record))?;
         failed.expect("/event/failed/error", error)?;
+        failed.expect("/state_before", state)?;
         failed.expect("/owner/process/tgid", std::process::id())?;
         ensure!(failed.local().is_some_and(|local| local.port() != 0), "no local port: {failed:?}");
         Finding::Recorded
