@@ -2,7 +2,7 @@
 
 use crate::{
     nginx::{processes::NginxProcesses, sockets::NginxSockets},
-    record::{Process, Record},
+    record::{KernelTime, Process, ProcessEvent, Record},
     verdict::{Leg, ProcessLabel, Role, UpstreamLabel},
 };
 
@@ -55,6 +55,24 @@ impl Attributor {
         Attributed { record, leg, process, upstream }
     }
 
+    /// Takes what happened to a process.
+    pub fn note(&mut self, event: &ProcessEvent) {
+        self.processes.note(event);
+    }
+
+    /// When [`Self::refresh_due`] has something to do.
+    #[must_use]
+    pub fn next_look(&self) -> Option<KernelTime> {
+        self.processes.next_look()
+    }
+
+    /// Looks at nginx again if that is due: a worker ended a moment ago.
+    pub fn refresh_due(&mut self, now: KernelTime) {
+        if self.processes.refresh_due(now) {
+            self.sockets.rescan(&self.processes);
+        }
+    }
+
     fn refresh(&mut self, record: &Record) {
         let owner = record.owner.as_ref().map(|owner| &owner.process);
         for process in owner.into_iter().chain(&record.current) {
@@ -70,7 +88,8 @@ impl Attributor {
     fn upstream_worker(&self, record: &Record) -> Option<ProcessLabel> {
         let Some(owner) = &record.owner else {
             let worker = self.sockets.opened_by(record.netns, record.local, record.remote)?;
-            return Some(self.processes.label(worker, "nginx"));
+            let known = self.processes.worker(worker).cloned();
+            return Some(known.unwrap_or_else(|| self.processes.label(worker, "nginx")));
         };
         Some(self.label(&owner.process)).filter(|label| label.role == Role::Worker)
     }

@@ -7,6 +7,8 @@ use jiff::SignedDuration;
 use log::LevelFilter;
 use reset_observer_ebpf::MAX_PORTS;
 
+use crate::nginx::processes::ProcessName;
+
 const ABOUT: &str = "Says why TCP connections between nginx and its upstream servers are reset";
 
 const LONG_ABOUT: &str = "\
@@ -75,6 +77,13 @@ pub struct WatchArgs {
     /// Watch only connections with this port at either end; may be given up to 16 times [default: all]
     #[arg(long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
+
+    /// Observe connections of this program like those of nginx: haproxy, envoy or any other; may be given several times
+    ///
+    /// NAME is the name of the command or of its executable file, without a directory. Of such a program there is no
+    /// configuration and no error log to read.
+    #[arg(long = "process", value_name = "NAME")]
+    pub processes: Vec<ProcessName>,
 
     /// How long a verdict waits for what belongs to it, such as the refused reconnect after a crash; 10ms to 60s
     #[arg(long, value_name = "TIME", default_value = "300ms", value_parser = settle)]

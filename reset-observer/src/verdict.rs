@@ -143,7 +143,7 @@ impl From<SocketAddr> for Endpoint {
 pub enum Role {
     /// nginx's master.
     Master,
-    /// One of its workers.
+    /// One of its workers, or any process of a program named by `--process`.
     Worker,
     /// Cache manager or cache loader.
     Cache,
@@ -160,6 +160,10 @@ pub struct ProcessLabel {
     pub name: String,
     /// Its part in nginx.
     pub role: Role,
+    /// Process id in its own pid namespace, which is the one in nginx's log; equal to `pid` outside of containers.
+    pub inner_pid: Option<u32>,
+    /// Process id of the master that started it, which tells one nginx of the host from another.
+    pub master: Option<u32>,
     /// Position of a worker among its master's, from 0 in the order of their pids; stays small, unlike a pid.
     #[serde(skip)]
     pub ordinal: Option<u32>,

@@ -74,7 +74,7 @@ impl Session {
         let mut programs = Programs::load(&types, &mut features, &options).map_err(Failure::Prerequisite)?;
         drop(types);
         // nginx is looked for once records are kept: what it opens meanwhile is known by its owner.
-        let processes = NginxProcesses::scan();
+        let processes = NginxProcesses::scan_for(watch.processes.clone());
         let sockets = NginxSockets::scan(&processes);
         let nginx =
             NginxFound { masters: processes.masters(), workers: processes.workers(), listening: sockets.listening() };

@@ -29,7 +29,14 @@ pub(super) fn verdict() -> Verdict {
         remote: endpoint([10, 99, 2, 1], 3000),
         tcp_state: Some(TcpState::CloseWait),
         netns: Some(4_026_531_992),
-        process: Some(ProcessLabel { pid: 3632, name: "nginx".into(), role: Role::Worker, ordinal: Some(1) }),
+        process: Some(ProcessLabel {
+            pid: 3632,
+            name: "nginx".into(),
+            role: Role::Worker,
+            inner_pid: Some(7),
+            master: Some(3600),
+            ordinal: Some(1),
+        }),
         upstream: Some(UpstreamLabel { name: Some("backend".into()), server: "10.99.2.1:3000".into() }),
         timing: Timing {
             connection_age_ms: Some(3561.2),

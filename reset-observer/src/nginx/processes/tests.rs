@@ -9,24 +9,30 @@ const WORKER: &str = "nginx: worker process";
 const MASTER: &str = "nginx: master process /usr/sbin/nginx -g daemon on;";
 
 fn found(pid: u32, parent: u32, title: &str) -> FoundProcess {
-    FoundProcess { pid, parent, comm: "nginx".to_owned(), title: title.to_owned() }
+    FoundProcess { pid, parent, comm: "nginx".to_owned(), title: title.to_owned(), ..FoundProcess::default() }
 }
 
-/// Processes that the test changes, and how often they were scanned.
+/// Processes that the test changes, and how they were read.
+#[derive(Clone, Default)]
 struct Host {
     found: Arc<Mutex<Vec<FoundProcess>>>,
+    /// Readings of all processes.
     scans: Arc<AtomicUsize>,
+    /// Looks at one process.
+    looks: Arc<AtomicUsize>,
 }
 
 impl Host {
     fn with(found: Vec<FoundProcess>) -> (Self, NginxProcesses) {
-        let host = Self { found: Arc::new(Mutex::new(found)), scans: Arc::default() };
-        let (list, scans) = (Arc::clone(&host.found), Arc::clone(&host.scans));
-        let source = move || {
-            scans.fetch_add(1, Ordering::Relaxed);
-            list.lock().unwrap().clone()
-        };
-        (host, NginxProcesses::from_source(Box::new(source)))
+        Self::naming(&[], found)
+    }
+
+    fn naming(names: &[&str], found: Vec<FoundProcess>) -> (Self, NginxProcesses) {
+        let host = Self::default();
+        host.becomes(found);
+        let names = names.iter().map(|name| name.parse().unwrap()).collect();
+        let processes = NginxProcesses::from_source_for(Box::new(host.clone()), names);
+        (host, processes)
     }
 
     fn becomes(&self, found: Vec<FoundProcess>) {
@@ -36,6 +42,37 @@ impl Host {
     fn scans(&self) -> usize {
         self.scans.load(Ordering::Relaxed)
     }
+
+    fn looks(&self) -> usize {
+        self.looks.load(Ordering::Relaxed)
+    }
+}
+
+impl ProcessSource for Host {
+    fn all(&self) -> Vec<FoundProcess> {
+        self.scans.fetch_add(1, Ordering::Relaxed);
+        let found = self.found.lock().unwrap();
+        found.iter().filter(|process| process.comm != "node").cloned().collect()
+    }
+
+    fn one(&self, pid: u32) -> Option<FoundProcess> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.found.lock().unwrap().iter().find(|process| process.pid == pid).cloned()
+    }
+
+    fn children(&self, pid: u32) -> Option<Vec<u32>> {
+        let found = self.found.lock().unwrap();
+        Some(found.iter().filter(|process| process.parent == pid).map(|process| process.pid).collect())
+    }
+}
+
+fn ended(pid: u32, comm: &str, at: KernelTime) -> ProcessEvent {
+    let process = crate::record::Process { tgid: pid, comm: comm.into() };
+    ProcessEvent { at, process, fate: Fate::Ended(crate::record::Exit::Signal(9)) }
+}
+
+fn instances(processes: &NginxProcesses) -> Vec<(u32, Vec<u32>, Vec<u32>)> {
+    processes.instances().map(|instance| (instance.id.0, instance.masters, instance.workers)).collect()
 }
 
 fn ms(ms: u64) -> KernelTime {
@@ -122,20 +159,75 @@ fn a_dead_worker_stays_known_for_a_minute_and_counts_no_more() {
 }
 
 #[test]
-fn scans_are_two_hundred_milliseconds_apart() {
-    let (host, mut processes) = Host::with(Vec::new());
-    assert!(processes.refresh_if_unknown(11, "nginx", ms(1000)));
-    assert!(!processes.refresh_if_unknown(12, "nginx", ms(1199)));
-    assert!(processes.refresh_if_unknown(12, "nginx", ms(1200)));
-    assert_eq!(host.scans(), 3);
+fn a_new_worker_is_found_without_reading_all_processes() {
+    let (host, mut processes) = Host::with(vec![found(10, 1, MASTER), found(11, 10, WORKER)]);
+    host.becomes(vec![found(10, 1, MASTER), found(12, 10, WORKER), found(13, 10, WORKER)]);
+    assert!(processes.refresh_if_unknown(13, "nginx", ms(1000)));
+    assert_eq!([12, 13].map(|pid| ordinal(&processes, pid)), [Some(0), Some(1)]);
+    assert_eq!(host.scans(), 1, "the one at the start");
 }
 
 #[test]
-fn only_a_process_named_nginx_makes_it_scan() {
-    let (host, mut processes) = Host::with(vec![found(10, 1, MASTER)]);
-    assert!(!processes.refresh_if_unknown(99, "curl", ms(1000)));
-    assert!(!processes.refresh_if_unknown(10, "nginx", ms(1000)));
+fn an_nginx_that_started_later_is_found_by_its_relatives() {
+    let (host, mut processes) = Host::with(Vec::new());
+    host.becomes(vec![
+        found(10, 1, MASTER),
+        found(11, 10, WORKER),
+        found(12, 10, WORKER),
+        FoundProcess { comm: "init".into(), ..found(1, 0, "init") },
+    ]);
+    assert!(processes.refresh_if_unknown(12, "nginx", ms(1000)));
+    assert_eq!(instances(&processes), [(0, vec![10], vec![11, 12])]);
     assert_eq!(host.scans(), 1);
+}
+
+#[test]
+fn where_children_are_not_listed_all_processes_are_read() {
+    let list = Arc::new(Mutex::new(vec![found(10, 1, MASTER)]));
+    let source = Arc::clone(&list);
+    let mut processes = NginxProcesses::from_source(Box::new(move || source.lock().unwrap().clone()));
+    list.lock().unwrap().extend([found(11, 10, WORKER), found(12, 10, WORKER)]);
+    assert!(processes.refresh_if_unknown(12, "nginx", ms(1000)));
+    assert_eq!([11, 12].map(|pid| ordinal(&processes, pid)), [Some(0), Some(1)]);
+}
+
+#[test]
+fn looks_at_relatives_are_two_hundred_milliseconds_apart() {
+    let tree =
+        |workers: u32| (11..=10 + workers).map(|pid| found(pid, 10, WORKER)).chain([found(10, 1, MASTER)]).collect();
+    let (host, mut processes) = Host::with(tree(1));
+    host.becomes(tree(8));
+    assert!(processes.refresh_if_unknown(12, "nginx", ms(1000)));
+    host.becomes(tree(16));
+    let looks = host.looks();
+    assert!(processes.refresh_if_unknown(26, "nginx", ms(1100)));
+    assert_eq!(host.looks(), looks + 1, "only this one, for now");
+    assert_eq!(ordinal(&processes, 26), Some(8));
+    assert_eq!(processes.next_look(), Some(ms(1300)));
+    assert!(processes.refresh_due(ms(1300)));
+    assert_eq!(processes.workers(), 16);
+}
+
+#[test]
+fn a_stranger_is_looked_at_once_and_a_known_process_never() {
+    let node = FoundProcess { comm: "node".into(), ..found(99, 1, "node server.js") };
+    let (host, mut processes) = Host::with(vec![found(10, 1, MASTER), node]);
+    for _ in 0..3 {
+        assert!(!processes.refresh_if_unknown(99, "node", ms(1000)));
+        assert!(!processes.refresh_if_unknown(10, "nginx", ms(1000)));
+    }
+    assert_eq!((host.scans(), host.looks()), (1, 1));
+    assert_eq!(processes.label(99, "node").role, Role::Other);
+}
+
+#[test]
+fn a_flood_of_strangers_costs_a_hundred_looks_a_second() {
+    let (host, mut processes) = Host::with(Vec::new());
+    for tgid in 0..100_000 {
+        assert!(!processes.refresh_if_unknown(tgid, "ab", ms(1000 + u64::from(tgid) / 100)));
+    }
+    assert_eq!((host.scans(), host.looks()), (1, 100), "one second of them");
+    assert!(processes.strangers.len() <= MAX_STRANGERS);
 }
 
 #[test]
@@ -143,6 +235,7 @@ fn a_process_that_no_scan_finds_is_looked_for_once_and_taken_for_a_worker() {
     let (host, mut processes) = Host::with(Vec::new());
     assert!(processes.refresh_if_unknown(11, "nginx", ms(1000)));
     assert!(!processes.refresh_if_unknown(11, "nginx", ms(9000)));
+    assert!(!processes.refresh_if_unknown(12, "nginx", ms(5999)), "all of /proc again, so soon?");
     assert_eq!(host.scans(), 2);
     let label = processes.label(11, "nginx");
     assert_eq!((label.role, label.ordinal), (Role::Worker, None));
@@ -163,4 +256,164 @@ fn a_stranger_is_no_part_of_nginx() {
     let processes = NginxProcesses::fixed(vec![found(10, 1, MASTER)]);
     let label = processes.label(77, "node");
     assert_eq!((label.pid, label.name.as_str(), label.role), (77, "node", Role::Other));
+}
+
+#[test]
+fn a_renamed_binary_that_starts_later_is_known_by_its_title() {
+    let proxy = |pid, parent, title: &str| FoundProcess { comm: "edge".into(), ..found(pid, parent, title) };
+    let (host, mut processes) = Host::with(Vec::new());
+    host.becomes(vec![proxy(10, 1, MASTER), proxy(11, 10, WORKER)]);
+    assert!(processes.refresh_if_unknown(11, "edge", ms(1000)));
+    assert_eq!(ordinal(&processes, 11), Some(0));
+}
+
+#[test]
+fn a_pid_that_is_used_again_is_another_process() {
+    let (host, mut processes) = Host::with(vec![found(10, 1, MASTER), found(11, 10, WORKER)]);
+    processes.note(&ended(11, "nginx", ms(500)));
+    let node = FoundProcess { comm: "node".into(), started: 9, ..found(11, 1, "node server.js") };
+    host.becomes(vec![found(10, 1, MASTER), node]);
+    assert!(!processes.refresh_if_unknown(11, "node", ms(1000)));
+    assert_eq!(processes.label(11, "node").role, Role::Other);
+    assert_eq!(processes.label(11, "nginx").role, Role::Worker, "its last records may still come");
+
+    host.becomes(vec![found(10, 1, MASTER), FoundProcess { started: 12, ..found(11, 10, WORKER) }]);
+    processes.refresh_due(ms(1000));
+    assert_eq!((ordinal(&processes, 11), processes.workers()), (Some(0), 1));
+}
+
+#[test]
+fn a_worker_that_the_kernel_says_is_dead_counts_no_more_though_it_can_still_be_seen() {
+    let (_, mut processes) = Host::with(vec![found(10, 1, MASTER), found(11, 10, WORKER)]);
+    processes.note(&ended(11, "nginx", ms(500)));
+    assert_eq!(processes.workers(), 0);
+    processes.refresh_due(ms(700));
+    assert_eq!(processes.workers(), 0);
+    assert_eq!(processes.label(11, "nginx").ordinal, Some(0));
+}
+
+#[test]
+fn after_the_end_of_a_worker_its_heir_is_found_before_it_does_anything() {
+    let (host, mut processes) = Host::with(vec![found(10, 1, MASTER), found(11, 10, WORKER), found(12, 10, WORKER)]);
+    host.becomes(vec![found(10, 1, MASTER), found(12, 10, WORKER), found(30, 10, WORKER)]);
+    processes.note(&ended(11, "nginx", ms(500)));
+    assert_eq!(processes.next_look(), Some(ms(700)));
+    assert!(!processes.refresh_due(ms(699)));
+    assert!(processes.refresh_due(ms(700)));
+    assert_eq!(processes.next_look(), None);
+    assert_eq!(ordinal(&processes, 30), Some(0));
+    assert_eq!(processes.instances().next().map(|instance| instance.generation), Some(0), "no reload");
+    assert_eq!(host.scans(), 1);
+}
+
+#[test]
+fn the_end_of_a_stranger_is_no_reason_to_look() {
+    let (_, mut processes) = Host::with(vec![found(10, 1, MASTER)]);
+    processes.note(&ended(99, "node", ms(500)));
+    assert_eq!(processes.next_look(), None);
+}
+
+#[test]
+fn each_master_with_its_workers_is_an_instance() {
+    let processes = NginxProcesses::fixed(vec![
+        found(10, 1, MASTER),
+        found(11, 10, WORKER),
+        found(20, 1, MASTER),
+        found(21, 20, WORKER),
+        found(30, 1, "nginx -g master_process off;"),
+    ]);
+    let expected = [(0, vec![10], vec![11]), (1, vec![20], vec![21]), (2, vec![], vec![30])];
+    assert_eq!(instances(&processes), expected);
+    assert_eq!(processes.worker(21).and_then(|label| label.master), Some(20));
+    assert_eq!(processes.instance_of(21), Some(InstanceId(1)));
+}
+
+#[test]
+fn a_binary_upgrade_stays_one_instance_from_beginning_to_end() {
+    let old = [found(10, 1, MASTER), found(11, 10, WORKER)];
+    let (host, mut processes) = Host::with(old.to_vec());
+    host.becomes([&old[..], &[found(20, 10, MASTER), found(21, 20, WORKER)]].concat());
+    assert!(processes.refresh_if_unknown(21, "nginx", ms(1000)));
+    assert_eq!(instances(&processes), [(0, vec![10, 20], vec![11, 21])]);
+    assert_eq!(processes.instances().next().and_then(|instance| instance.root()), Some("/proc/20/root".into()));
+
+    host.becomes(vec![found(20, 1, MASTER), found(21, 20, WORKER), found(22, 20, WORKER)]);
+    assert!(processes.refresh_if_unknown(22, "nginx", ms(9000)));
+    assert_eq!(instances(&processes), [(0, vec![20], vec![21, 22])]);
+    assert!(processes.instances().all(|instance| instance.generation >= 1));
+}
+
+#[test]
+fn workers_whose_master_was_killed_stay_in_their_instance() {
+    let (host, mut processes) = Host::with(vec![found(10, 1, MASTER), found(11, 10, WORKER), found(12, 10, WORKER)]);
+    host.becomes(vec![found(11, 1, WORKER), found(12, 1, WORKER), found(20, 1, MASTER), found(21, 20, WORKER)]);
+    assert!(processes.refresh_if_unknown(21, "nginx", ms(1000)));
+    assert_eq!(instances(&processes), [(0, vec![], vec![11, 12]), (1, vec![20], vec![21])]);
+    assert_eq!(ordinal(&processes, 12), Some(1));
+    assert_eq!(processes.worker(12).and_then(|label| label.master), Some(10));
+}
+
+#[test]
+fn workers_found_without_their_master_are_one_instance_in_each_place() {
+    let elsewhere = Namespaces { mount: Some(7), ..Namespaces::default() };
+    let processes = NginxProcesses::fixed(vec![
+        found(11, 1, WORKER),
+        found(12, 1, WORKER),
+        FoundProcess { namespaces: elsewhere, ..found(13, 1, WORKER) },
+    ]);
+    assert_eq!(instances(&processes), [(0, vec![], vec![11, 12]), (1, vec![], vec![13])]);
+}
+
+#[test]
+fn an_instance_is_forgotten_a_minute_after_its_last_process() {
+    let (host, mut processes) = Host::with(vec![found(10, 1, MASTER), found(11, 10, WORKER)]);
+    host.becomes(vec![found(20, 1, MASTER), found(21, 20, WORKER)]);
+    processes.refresh_if_unknown(21, "nginx", ms(1000));
+    assert_eq!(processes.instances().count(), 2);
+    host.becomes(vec![found(20, 1, MASTER), found(21, 20, WORKER), found(22, 20, WORKER)]);
+    processes.refresh_if_unknown(22, "nginx", ms(62_000));
+    assert_eq!(instances(&processes), [(1, vec![20], vec![21, 22])]);
+}
+
+#[test]
+fn a_reload_is_a_new_generation_and_a_new_revision() {
+    let (host, mut processes) = Host::with(vec![found(10, 1, MASTER), found(11, 10, WORKER)]);
+    let before = processes.revision();
+    let draining = found(11, 10, "nginx: worker process is shutting down");
+    host.becomes(vec![found(10, 1, MASTER), draining, found(12, 10, WORKER)]);
+    processes.refresh_if_unknown(12, "nginx", ms(1000));
+    assert_eq!(processes.instances().next().map(|instance| instance.generation), Some(1));
+    assert!(processes.revision() > before);
+    assert_eq!(ordinal(&processes, 12), Some(0));
+}
+
+#[test]
+fn a_program_that_was_named_is_a_generic_proxy_and_its_processes_are_workers() {
+    let haproxy = |pid, parent| FoundProcess { comm: "haproxy".into(), ..found(pid, parent, "haproxy -Ws -f x.cfg") };
+    let (host, mut processes) = Host::naming(&["haproxy"], vec![haproxy(10, 1), haproxy(11, 10)]);
+    assert_eq!(processes.instances().map(|instance| instance.profile).collect::<Vec<_>>(), [Profile::Generic]);
+    assert_eq!(instances(&processes), [(0, vec![], vec![10, 11])]);
+    assert_eq!(ordinal(&processes, 11), Some(0), "of its master's");
+
+    host.becomes(vec![haproxy(10, 1), haproxy(12, 10)]);
+    assert!(processes.refresh_if_unknown(12, "haproxy", ms(1000)));
+    assert_eq!(ordinal(&processes, 12), Some(0));
+    assert_eq!(processes.label(77, "haproxy").role, Role::Worker, "dead before any look");
+}
+
+#[test]
+fn threads_of_a_named_program_may_bear_names_of_their_own() {
+    let envoy = FoundProcess { comm: "envoy".into(), exe: Some("envoy".into()), ..found(10, 1, "envoy -c x.yaml") };
+    let (host, mut processes) = Host::naming(&["envoy"], vec![envoy]);
+    assert!(!processes.refresh_if_unknown(10, "wrk:worker_0", ms(1000)));
+    assert_eq!(processes.label(10, "wrk:worker_0").name, "envoy");
+    assert!(!processes.refresh_if_unknown(10, "wrk:worker_0", ms(1001)));
+    assert_eq!(host.looks(), 1);
+}
+
+#[test]
+fn the_inner_pid_of_a_process_is_kept_beside_the_outer_one() {
+    let processes = NginxProcesses::fixed(vec![FoundProcess { inner_pid: Some(7), ..found(4711, 1, WORKER) }]);
+    let label = processes.label(4711, "nginx");
+    assert_eq!((label.pid, label.inner_pid), (4711, Some(7)));
 }

@@ -14,7 +14,7 @@ const VERDICT: &str = concat!(
     r#"{"type":"verdict","schema":1,"time":"2026-11-22T13:45:03.432611Z","cause":"keepalive_race","confidence":"high","#,
     r#""impact":"request_retried","signal":"fin_received","leg":"upstream","local":{"addr":"10.99.1.1","port":50452},"#,
     r#""remote":{"addr":"10.99.2.1","port":3000},"tcp_state":"CLOSE_WAIT","netns":4026531992,"#,
-    r#""process":{"pid":3632,"name":"nginx","role":"worker"},"upstream":{"name":"backend","server":"10.99.2.1:3000"},"#,
+    r#""process":{"pid":3632,"name":"nginx","role":"worker","inner_pid":7,"master":3600},"upstream":{"name":"backend","server":"10.99.2.1:3000"},"#,
     r#""timing":{"connection_age_ms":3561.2,"idle_before_request_ms":3532.0,"since_request_us":120,"rtt_min_us":58},"#,
     r#""bytes":{"sent":146,"acked":73,"received":126,"unacked":73},"#,
     r#""rst":{"flags":"R","ttl":64,"syn_ack_ttl":63,"window":0},"#,
