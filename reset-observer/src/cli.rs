@@ -1,13 +1,13 @@
 //! The commands and their flags.
 
-use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, ops::RangeInclusive, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use jiff::SignedDuration;
 use log::LevelFilter;
 use reset_observer_ebpf::MAX_PORTS;
 
-use crate::nginx::processes::ProcessName;
+use crate::{container::POD_LOGS, nginx::processes::ProcessName};
 
 const ABOUT: &str = "Says why TCP connections between nginx and its upstream servers are reset";
 
@@ -84,6 +84,10 @@ pub struct WatchArgs {
     /// configuration and no error log to read.
     #[arg(long = "process", value_name = "NAME")]
     pub processes: Vec<ProcessName>,
+
+    /// Where the kubelet keeps the logs of its pods, whose names are read from there; need not exist
+    #[arg(long = "pod-logs", value_name = "DIRECTORY", default_value = POD_LOGS)]
+    pub pod_logs: PathBuf,
 
     /// How long a verdict waits for what belongs to it, such as the refused reconnect after a crash; 10ms to 60s
     #[arg(long, value_name = "TIME", default_value = "300ms", value_parser = settle)]

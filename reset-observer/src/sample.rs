@@ -93,6 +93,7 @@ pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapsho
             master: None,
             ordinal: Some(0),
         }),
+        container: None,
         upstream: Some(UpstreamLabel { name: None, server: server().to_string() }),
     }
 }
@@ -151,6 +152,7 @@ pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
             master: None,
             ordinal: None,
         }),
+        container: None,
         upstream: None,
     }
 }

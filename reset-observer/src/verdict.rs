@@ -5,7 +5,10 @@ use std::{fmt, net::SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{KernelTime, TcpState};
+use crate::{
+    container::Container,
+    record::{KernelTime, TcpState},
+};
 
 /// Declares a closed enum whose names are public: [`fmt::Display`] and serde agree, and `ALL` lists every value, so
 /// that each metric series exists at zero.
@@ -254,6 +257,10 @@ pub struct Verdict {
     pub netns: Option<u32>,
     /// Who held the connection.
     pub process: Option<ProcessLabel>,
+    /// The container, pod or service of that process.
+    pub container: Option<Container>,
+    /// The same of the process at the other end, if that is on this host.
+    pub remote_container: Option<Container>,
     /// Whom it led to; `null` on other legs.
     pub upstream: Option<UpstreamLabel>,
     /// Times.

@@ -13,6 +13,7 @@ use super::Failure;
 use crate::{
     attribute::Attributor,
     cli::{RstPackets, WatchArgs},
+    container::{Containers, node_name},
     counts::KernelCounts,
     kernel::{
         self,
@@ -78,7 +79,8 @@ impl Session {
         let sockets = NginxSockets::scan(&processes);
         let nginx =
             NginxFound { masters: processes.masters(), workers: processes.workers(), listening: sockets.listening() };
-        let pipeline = Pipeline::new(Attributor::new(processes, sockets), watch.settle);
+        let attributor = Attributor::new(processes, sockets).with_containers(Containers::of_host(&watch.pod_logs));
+        let pipeline = Pipeline::new(attributor, watch.settle);
         let wire = |programs: &mut Programs| -> Result<_> {
             let log = if log_level == 0 { ProgramLog::off() } else { ProgramLog::open(programs)? };
             Ok((Ring::new(programs)?, Counters::new(programs)?, log))
@@ -111,6 +113,7 @@ impl Session {
             features: self.features.iter().map(|feature| (feature.name.into(), feature.present)).collect(),
             ports: ports.into(),
             nginx: self.nginx,
+            node: node_name(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use crate::{
     attribute::Attributed,
+    container::Container,
     record::{Event, Exit, KernelTime, LastPayload, Record, Snapshot, TcpState},
     resets::{Direction, ResetTotals},
     verdict::{Leg, ProcessLabel, UpstreamLabel},
@@ -41,6 +42,7 @@ pub struct Connection {
     ends: Ends,
     leg: Leg,
     process: Option<ProcessLabel>,
+    container: Option<Box<Container>>,
     upstream: Option<UpstreamLabel>,
     first_at: KernelTime,
     /// First sign of a request that was outstanding.
@@ -63,6 +65,7 @@ impl Connection {
             ends: Ends::of(&event.record),
             leg: event.leg,
             process: None,
+            container: None,
             upstream: None,
             first_at: event.record.at,
             outstanding_at: None,
@@ -101,6 +104,7 @@ impl Connection {
             self.uncounted.push(direction);
         }
         self.process = self.process.take().or(event.process);
+        self.container = self.container.take().or(event.container);
         self.upstream = self.upstream.take().or(event.upstream);
         if is_outstanding(&record) {
             self.outstanding_at.get_or_insert(record.at);
@@ -227,6 +231,12 @@ impl Connection {
     #[must_use]
     pub fn process(&self) -> Option<&ProcessLabel> {
         self.process.as_ref()
+    }
+
+    /// The container, pod or service of that process.
+    #[must_use]
+    pub fn container(&self) -> Option<&Container> {
+        self.container.as_deref()
     }
 
     /// Whom it leads to.

@@ -119,30 +119,3 @@ fn a_process_that_vanished_is_none() {
     assert_eq!(source.one(child.id()), None);
     assert_eq!(source.children(child.id()), Some(Vec::new()));
 }
-
-#[test]
-fn zz_measure() {
-    let mut children: Vec<_> = (0..1000).map(|_| Command::new("sleep").arg("600").spawn().unwrap()).collect();
-    let worker = Titled::start("nginx: worker process");
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let source = ProcFs::new(Vec::new());
-    for _ in 0..5 {
-        let at = std::time::Instant::now();
-        let found = source.all().len();
-        println!("all: {:?} {found}", at.elapsed());
-    }
-    let at = std::time::Instant::now();
-    for _ in 0..1000 {
-        source.one(worker.0.id()).unwrap();
-    }
-    println!("one: {:?}", at.elapsed() / 1000);
-    let at = std::time::Instant::now();
-    for _ in 0..1000 {
-        source.children(worker.0.id()).unwrap();
-    }
-    println!("children: {:?}", at.elapsed() / 1000);
-    for child in &mut children {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-}
