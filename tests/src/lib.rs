@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+pub mod boxed;
+pub mod cgroup;
 pub mod child;
 pub mod client;
 pub mod counters;
