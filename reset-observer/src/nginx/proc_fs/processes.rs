@@ -37,7 +37,8 @@ impl ProcessSource for ProcFs {
 
     fn one(&self, pid: u32) -> Option<FoundProcess> {
         let process = Process::new(i32::try_from(pid).ok()?).ok()?;
-        Some(with_context(look_at(&process)?, &process))
+        let found = look_at(&process)?;
+        Some(if profile(&found, &self.names).is_some() { with_context(found, &process) } else { found })
     }
 
     fn children(&self, pid: u32) -> Option<Vec<u32>> {

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FoundProcess, ProcessName, ProcessSource, recognise::profile};
-
-/// Processes to look at in one go, so that a fork bomb named like a proxy costs no more than this: some 200 ms.
-const MAX_RELATIVES: usize = 4096;
+use super::{FoundProcess, MAX_KNOWN, ProcessName, ProcessSource, recognise::profile};
 
 /// Generations from a newcomer up to its first ancestor that is no proxy.
 const MAX_ANCESTORS: usize = 16;
@@ -29,7 +26,7 @@ pub(super) fn find(
     let mut to_visit: Vec<u32> = found.keys().copied().collect();
     while let Some(parent) = to_visit.pop() {
         for child in source.children(parent)? {
-            if found.len() < MAX_RELATIVES
+            if found.len() < MAX_KNOWN
                 && !found.contains_key(&child)
                 && let Some(process) = proxy(child)
             {
