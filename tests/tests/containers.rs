@@ -1,7 +1,5 @@
 //! A verdict names the pods of both ends.
 
-#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
-
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;

@@ -5,7 +5,8 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -176,13 +177,16 @@ fn generic() -> Result<()> {
     let place = Place::new()?;
     let listen = format!("TCP-LISTEN:{},bind={},fork,reuseaddr", place.front.port(), place.front.ip());
     // One process for each connection, most of which are gone before anybody can look at them.
-    let _socat = Launch::new("socat", "socat")
+    let socat = Launch::new("socat", "socat")
         .inside(place.net.proxy())
         .arg(listen)
         .arg(format!("TCP:{}", place.server))
         .start()?;
+    let deadline = Instant::now() + PATIENCE;
     while !place.net.proxy().listens(place.front.port())? {
-        std::thread::sleep(Duration::from_millis(5));
+        ensure!(Instant::now() < deadline, "the lab itself: socat does not listen: {:?}", socat.stderr.all());
+        // socat does not tell when it is ready.
+        thread::sleep(Duration::from_millis(5));
     }
     {
         let observer = Observer::observe()?;
