@@ -1,8 +1,9 @@
 //! Whose a record is: on which leg, held by which process, leading to which upstream server.
 
 use crate::{
+    container::{Container, Containers},
     nginx::{processes::NginxProcesses, sockets::NginxSockets},
-    record::{Process, Record},
+    record::{KernelTime, Process, ProcessEvent, Record},
     verdict::{Leg, ProcessLabel, Role, UpstreamLabel},
 };
 
@@ -16,6 +17,8 @@ pub struct Attributed {
     /// Who holds the connection: on the upstream leg the worker that opened it, else the process that caused the
     /// event, where there is one.
     pub process: Option<ProcessLabel>,
+    /// The container, pod or service of that process.
+    pub container: Option<Box<Container>>,
     /// The server at the other end, on the upstream leg.
     pub upstream: Option<UpstreamLabel>,
 }
@@ -24,13 +27,20 @@ pub struct Attributed {
 pub struct Attributor {
     processes: NginxProcesses,
     sockets: NginxSockets,
+    containers: Option<Containers>,
 }
 
 impl Attributor {
     /// Attributes by these processes and sockets, which it reads again when an unknown nginx process shows up.
     #[must_use]
     pub fn new(processes: NginxProcesses, sockets: NginxSockets) -> Self {
-        Self { processes, sockets }
+        Self { processes, sockets, containers: None }
+    }
+
+    /// Names the containers of processes, too.
+    #[must_use]
+    pub fn with_containers(self, containers: Containers) -> Self {
+        Self { containers: Some(containers), ..self }
     }
 
     /// nginx's processes as known by now.
@@ -52,7 +62,26 @@ impl Attributor {
             None => (self.other_leg(&record), record.current.as_ref().map(|current| self.label(current))),
         };
         let upstream = (leg == Leg::Upstream).then(|| UpstreamLabel { name: None, server: record.remote.to_string() });
-        Attributed { record, leg, process, upstream }
+        let container = self.container(&record, process.as_ref());
+        Attributed { record, leg, process, container, upstream }
+    }
+
+    /// Takes what happened to a process.
+    pub fn note(&mut self, event: &ProcessEvent) {
+        self.processes.note(event);
+    }
+
+    /// When [`Self::refresh_due`] has something to do.
+    #[must_use]
+    pub fn next_look(&self) -> Option<KernelTime> {
+        self.processes.next_look()
+    }
+
+    /// Looks at nginx again if that is due: a worker ended a moment ago.
+    pub fn refresh_due(&mut self, now: KernelTime) {
+        if self.processes.refresh_due(now) {
+            self.sockets.rescan(&self.processes);
+        }
     }
 
     fn refresh(&mut self, record: &Record) {
@@ -70,7 +99,8 @@ impl Attributor {
     fn upstream_worker(&self, record: &Record) -> Option<ProcessLabel> {
         let Some(owner) = &record.owner else {
             let worker = self.sockets.opened_by(record.netns, record.local, record.remote)?;
-            return Some(self.processes.label(worker, "nginx"));
+            let known = self.processes.worker(worker).cloned();
+            return Some(known.unwrap_or_else(|| self.processes.label(worker, "nginx")));
         };
         Some(self.label(&owner.process)).filter(|label| label.role == Role::Worker)
     }
@@ -81,6 +111,11 @@ impl Attributor {
         } else {
             Leg::Other
         }
+    }
+
+    fn container(&mut self, record: &Record, process: Option<&ProcessLabel>) -> Option<Box<Container>> {
+        let process = process.map(|label| (label.pid, label.name.as_str()));
+        self.containers.as_mut()?.find(record.cgroup_id, process, record.at).map(Box::new)
     }
 
     fn label(&self, process: &Process) -> ProcessLabel {

@@ -1,11 +1,13 @@
 //! The commands and their flags.
 
-use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, ops::RangeInclusive, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, builder::RangedI64ValueParser, error::ErrorKind};
 use jiff::SignedDuration;
 use log::LevelFilter;
 use reset_observer_ebpf::{MAX_OWNERS, MAX_PORTS};
+
+use crate::{container::POD_LOGS, nginx::processes::ProcessName};
 
 const ABOUT: &str = "Says why TCP connections between nginx and its upstream servers are reset";
 
@@ -75,6 +77,17 @@ pub struct WatchArgs {
     /// Watch only connections with this port at either end; may be given up to 16 times [default: all]
     #[arg(long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
+
+    /// Observe connections of this program like those of nginx: haproxy, envoy or any other; may be given several times
+    ///
+    /// NAME is the name of the command or of its executable file, without a directory. Of such a program there is no
+    /// configuration and no error log to read.
+    #[arg(long = "process", value_name = "NAME")]
+    pub processes: Vec<ProcessName>,
+
+    /// Where the kubelet keeps the logs of its pods, whose names are read from there; need not exist
+    #[arg(long = "pod-logs", value_name = "DIRECTORY", default_value = POD_LOGS)]
+    pub pod_logs: PathBuf,
 
     /// How long a verdict waits for what belongs to it, such as the refused reconnect after a crash; 10ms to 60s
     #[arg(long, value_name = "TIME", default_value = "300ms", value_parser = settle)]

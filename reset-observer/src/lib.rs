@@ -10,6 +10,7 @@ pub mod attribute;
 pub mod classify;
 pub mod cli;
 pub mod commands;
+pub mod container;
 pub mod correlate;
 pub mod counts;
 pub mod decode;

@@ -52,12 +52,16 @@ impl Pipeline {
     fn route(&mut self, message: Message) {
         match message {
             Message::Connection(record) => self.correlator.handle(self.attributor.attribute(*record)),
-            Message::Process(event) => self.correlator.handle_process(&event),
+            Message::Process(event) => {
+                self.attributor.note(&event);
+                self.correlator.handle_process(&event);
+            }
         }
     }
 
     /// The verdicts that are due by `now`.
     pub fn due(&mut self, now: KernelTime) -> Vec<Verdict> {
+        self.attributor.refresh_due(now);
         self.correlator.poll(now).iter().map(verdict).collect()
     }
 
@@ -69,7 +73,8 @@ impl Pipeline {
     /// When [`Self::due`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {
-        self.correlator.next_deadline()
+        let look = self.attributor.next_look();
+        self.correlator.next_deadline().into_iter().chain(look).min()
     }
 
     /// Resets by leg, brought up to date with the kernel's counters.

@@ -89,7 +89,15 @@ pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapsho
             peer_on_host: false,
         },
         leg: Leg::Upstream,
-        process: Some(ProcessLabel { pid: 3632, name: "nginx".into(), role: Role::Worker, ordinal: Some(0) }),
+        process: Some(ProcessLabel {
+            pid: 3632,
+            name: "nginx".into(),
+            role: Role::Worker,
+            inner_pid: None,
+            master: None,
+            ordinal: Some(0),
+        }),
+        container: None,
         upstream: Some(UpstreamLabel { name: None, server: server().to_string() }),
     }
 }
@@ -140,7 +148,15 @@ pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
             ..event.record
         },
         leg: Leg::Other,
-        process: Some(ProcessLabel { pid: 77, name: "node".into(), role: Role::Other, ordinal: None }),
+        process: Some(ProcessLabel {
+            pid: 77,
+            name: "node".into(),
+            role: Role::Other,
+            inner_pid: None,
+            master: None,
+            ordinal: None,
+        }),
+        container: None,
         upstream: None,
     }
 }

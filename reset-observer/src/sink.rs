@@ -59,6 +59,8 @@ pub struct Ready {
     pub ports: Vec<u16>,
     /// nginx on this host.
     pub nginx: NginxFound,
+    /// Name of this node of a cluster, else of this host.
+    pub node: String,
 }
 
 /// How much of nginx runs.

@@ -5,7 +5,10 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{KernelTime, TcpState};
+use crate::{
+    container::Container,
+    record::{KernelTime, TcpState},
+};
 
 /// Declares a closed enum whose names are public: [`fmt::Display`] and serde agree, and `ALL` lists every value, so
 /// that each metric series exists at zero.
@@ -143,7 +146,7 @@ impl From<SocketAddr> for Endpoint {
 pub enum Role {
     /// nginx's master.
     Master,
-    /// One of its workers.
+    /// One of its workers, or any process of a program named by `--process`.
     Worker,
     /// Cache manager or cache loader.
     Cache,
@@ -160,6 +163,10 @@ pub struct ProcessLabel {
     pub name: String,
     /// Its part in nginx.
     pub role: Role,
+    /// Process id in its own pid namespace, which is the one in nginx's log; equal to `pid` outside of containers.
+    pub inner_pid: Option<u32>,
+    /// Process id of the master that started it, which tells one nginx of the host from another.
+    pub master: Option<u32>,
     /// Position of a worker among its master's, from 0 in the order of their pids; stays small, unlike a pid.
     #[serde(skip)]
     pub ordinal: Option<u32>,
@@ -265,6 +272,10 @@ pub struct Verdict {
     pub netns: Option<u32>,
     /// Who held the connection.
     pub process: Option<ProcessLabel>,
+    /// The container, pod or service of that process.
+    pub container: Option<Container>,
+    /// The same of the process at the other end, if that is on this host.
+    pub remote_container: Option<Container>,
     /// Whom it led to; `null` on other legs.
     pub upstream: Option<UpstreamLabel>,
     /// Times.

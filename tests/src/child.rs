@@ -1,6 +1,7 @@
 //! A long-lived child process: bound to the life of the lab, heard line by line, ended by its id.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -127,4 +128,11 @@ pub fn signal_process(pid: u32, signal: Signal) -> Result<()> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("not a process id")?;
     rustix::process::kill_process(pid, signal)
         .with_context(|| format!("cannot signal process {}", pid.as_raw_nonzero()))
+}
+
+/// The process ids of the children of `pid`.
+pub fn children_of(pid: u32) -> Result<Vec<u32>> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let list = list.with_context(|| format!("process {pid} is gone"))?;
+    Ok(list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect())
 }

@@ -3,12 +3,14 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use rustix::thread::LinkNameSpaceType;
+
+use crate::cgroup;
 
 /// Which program to become, where, and what happens to it when the lab dies.
 #[derive(Debug, clap::Args)]
@@ -54,12 +56,15 @@ pub fn move_into(holder: u32) -> Result<()> {
         .context("cannot enter the network namespace")
 }
 
-/// Keeps a namespace alive until the lab is gone, then removes the lab's scratch directory.
-pub fn hold(remove: Option<PathBuf>) -> Result<()> {
+/// Keeps a namespace alive until the lab is gone, then removes the lab's scratch directory and its cgroup.
+pub fn hold(remove: Option<PathBuf>, cgroup: Option<&Path>) -> Result<()> {
     println!("up");
     io::stdout().flush()?;
     // The lab holds the other end of standard input: it closes when the lab ends, in whatever way.
     io::stdin().read_to_end(&mut Vec::new()).context("cannot wait for the lab")?;
+    if let Some(dir) = cgroup {
+        cgroup::remove_when_empty(dir)?;
+    }
     match remove.map(fs::remove_dir_all) {
         Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         Some(_) | None => Ok(()),

@@ -8,7 +8,9 @@
 
 pub mod backend;
 pub mod bench;
+pub mod boxed;
 pub mod bpf;
+pub mod cgroup;
 pub mod child;
 pub mod client;
 pub mod counters;

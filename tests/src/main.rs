@@ -64,6 +64,9 @@ enum LabCommand {
         /// Remove this directory then
         #[arg(long)]
         remove: Option<PathBuf>,
+        /// Remove this cgroup then, once nothing runs in it
+        #[arg(long)]
+        cgroup: Option<PathBuf>,
     },
     /// Be the first process of a virtual machine: run the kernel checks and switch it off
     #[command(hide = true)]
@@ -100,7 +103,7 @@ fn run(command: LabCommand) -> Result<ExitCode> {
         LabCommand::Backend(args) => lab::fault::serve(&args)?,
         LabCommand::Wire { delay_us } => lab::wire::hold_packets(Duration::from_micros(delay_us))?,
         LabCommand::Enter(args) => lab::enter::enter(&args)?,
-        LabCommand::Hold { remove } => lab::enter::hold(remove)?,
+        LabCommand::Hold { remove, cgroup } => lab::enter::hold(remove, cgroup.as_deref())?,
         LabCommand::Init { only } => lab::vm::init::run(&only)?,
         LabCommand::KernelChecks { only } => lab::vm::checks::run(&only)?,
     }

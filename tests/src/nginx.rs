@@ -55,10 +55,22 @@ impl Nginx {
         listen: SocketAddr,
         servers: &[SocketAddr],
     ) -> Result<Self> {
+        Self::start_program(&programs::nginx()?, net, dir, settings, listen, servers)
+    }
+
+    /// The same with another binary, such as one of another name.
+    pub fn start_program(
+        program: &Path,
+        net: &Namespace,
+        dir: &Path,
+        settings: &Settings,
+        listen: SocketAddr,
+        servers: &[SocketAddr],
+    ) -> Result<Self> {
         fs::create_dir_all(dir)?;
         let configuration = dir.join("nginx.conf");
         fs::write(&configuration, configure(settings, dir, listen, servers)?)?;
-        let launch = Launch::new("nginx", programs::nginx()?).inside(net).gently();
+        let launch = Launch::new("nginx", program).inside(net).gently();
         let launch = launch.arg("-p").arg(dir).arg("-e").arg(dir.join("error.log")).arg("-c").arg(&configuration);
         let nginx = Self { master: launch.start()?, dir: dir.to_owned() };
         let up = || Ok(net.listens(listen.port())? && nginx.workers()?.len() == settings.workers as usize);
@@ -66,12 +78,24 @@ impl Nginx {
         Ok(nginx)
     }
 
+    /// The process id of the master.
+    pub fn master(&self) -> u32 {
+        self.master.pid()
+    }
+
     /// The process ids of the workers that the master has now.
     pub fn workers(&self) -> Result<Vec<u32>> {
-        let master = self.master.pid();
-        let children = fs::read_to_string(format!("/proc/{master}/task/{master}/children"));
-        let children = children.context("the nginx master is gone")?;
-        Ok(children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+        child::children_of(self.master.pid()).context("the nginx master is gone")
+    }
+
+    /// Ends a worker by SIGKILL, and waits until the master has replaced it.
+    pub fn kill_worker(&self, worker: u32) -> Result<()> {
+        let before = self.workers()?.len();
+        child::signal_process(worker, Signal::KILL)?;
+        self.wait_until("replace a worker", || {
+            let now = self.workers()?;
+            Ok(now.len() == before && !now.contains(&worker))
+        })
     }
 
     /// Reloads, and waits until the old workers have been replaced.
@@ -149,7 +173,7 @@ fn is_stopped(pid: u32) -> bool {
     stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
 }
 
-fn configure(settings: &Settings, dir: &Path, listen: SocketAddr, servers: &[SocketAddr]) -> Result<String> {
+pub(crate) fn configure(settings: &Settings, dir: &Path, listen: SocketAddr, servers: &[SocketAddr]) -> Result<String> {
     let Settings { workers, keepalive, keepalive_timeout, timeout, location } = settings;
     let dir = dir.display();
     let mut upstream = String::new();

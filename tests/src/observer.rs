@@ -63,8 +63,14 @@ pub struct Observer {
 impl Observer {
     /// Starts `observe` on the backends' port with every verdict as a JSON line, and waits until it watches.
     pub fn observe() -> Result<Self> {
+        Self::observe_with(&[])
+    }
+
+    /// The same with further arguments.
+    pub fn observe_with(arguments: &[&str]) -> Result<Self> {
         let port = BACKEND_PORT.to_string();
-        let observer = Self::start(&["observe", "--port", &port, "--output", "json", "--all"], |_| ())?;
+        let usual = ["observe", "--port", &port, "--output", "json", "--all"];
+        let observer = Self::start(&[&usual, arguments].concat(), |_| ())?;
         observer.wait_until_ready()?;
         Ok(observer)
     }
@@ -138,7 +144,12 @@ impl Observer {
 
     /// Waits for the first line of JSON output that `wanted` accepts.
     pub fn wait_for_line(&self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        self.process.stdout.wait_for(0, PATIENCE, |line| parse(line).filter(&wanted))
+        self.wait_for_json(0, PATIENCE, wanted)
+    }
+
+    /// Waits for the first JSON line since a bookmark that `wanted` accepts, and gives all of it.
+    pub fn wait_for_json(&self, since: usize, patience: Duration, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        self.process.stdout.wait_for(since, patience, |line| parse(line).filter(&wanted))
     }
 
     /// Waits until it has written anything to standard output or standard error.

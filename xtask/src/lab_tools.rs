@@ -21,7 +21,7 @@ impl LabTools {
 }
 
 /// A program that the lab calls, and the Debian package that it comes in.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
     ("node", "nodejs"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
@@ -30,6 +30,7 @@ const TOOLS: [(&str, &str); 8] = [
     ("ip6tables", "iptables"),
     ("conntrack", "conntrack"),
     ("setpriv", "util-linux"),
+    ("socat", "socat"),
 ];
 
 /// Finds what the lab needs, or installs it.

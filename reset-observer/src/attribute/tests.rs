@@ -1,4 +1,10 @@
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::*;
 use crate::{
@@ -12,7 +18,13 @@ use crate::{
 const NETNS: Option<u32> = Some(4_026_531_992);
 
 fn nginx() -> Vec<FoundProcess> {
-    let process = |pid, parent, title: &str| FoundProcess { pid, parent, comm: "nginx".into(), title: title.into() };
+    let process = |pid, parent, title: &str| FoundProcess {
+        pid,
+        parent,
+        comm: "nginx".into(),
+        title: title.into(),
+        ..FoundProcess::default()
+    };
     vec![process(10, 1, "nginx: master process nginx"), process(11, 10, "nginx: worker process")]
 }
 
@@ -123,8 +135,9 @@ fn another_namespace_with_the_same_addresses_is_not_nginx() {
 
 #[test]
 fn nginx_that_starts_after_the_observer_is_found_with_its_sockets() {
-    let looks = std::sync::Mutex::new(vec![nginx(), Vec::new()]);
-    let source = move || looks.lock().unwrap().pop().unwrap_or_default();
+    let started = Arc::new(AtomicBool::new(false));
+    let runs = Arc::clone(&started);
+    let source = move || if runs.load(Ordering::Relaxed) { nginx() } else { Vec::new() };
     let processes = NginxProcesses::from_source(Box::new(source));
     let listens = |pids: &[u32]| FoundSockets {
         listening: pids.iter().map(|_| ListeningSocket { netns: NETNS, address: address("0.0.0.0:80") }).collect(),
@@ -133,6 +146,7 @@ fn nginx_that_starts_after_the_observer_is_found_with_its_sockets() {
     let sockets = NginxSockets::from_source(Box::new(listens), &processes);
     let mut attributor = Attributor::new(processes, sockets);
     assert_eq!(attributor.attribute(record("10.0.0.1:80", "192.0.2.7:40000")).leg, Leg::Other);
+    started.store(true, Ordering::Relaxed);
     let opened = opened_by(process(11, "nginx"), record("10.0.0.1:50452", "10.0.0.2:3000"));
     assert_eq!(attributor.attribute(opened).process.and_then(|label| label.ordinal), Some(0));
     assert_eq!(attributor.attribute(record("10.0.0.1:80", "192.0.2.7:40000")).leg, Leg::Client);

@@ -24,6 +24,8 @@ pub fn conclude(case: &Case, decision: Decision) -> Verdict {
         tcp_state: decisive.and_then(|record| record.state_before),
         netns: connection.ends().netns,
         process: connection.process().cloned(),
+        container: connection.container().cloned(),
+        remote_container: case.peer.as_ref().and_then(|peer| peer.container().cloned()),
         upstream: connection.upstream().cloned(),
         timing: timing(case, decisive),
         bytes: connection.snapshot().map(bytes),

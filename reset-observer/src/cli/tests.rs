@@ -122,3 +122,14 @@ fn help_says_which_question_is_answered_and_shows_examples() {
     let help = refusal("--help");
     assert!(help.contains("keepalive race") && help.contains("observe --port 3000"), "{help}");
 }
+
+#[test]
+fn other_programs_are_named_one_by_one_and_bad_names_are_refused() {
+    let Command::Daemon(args) = parse("reset-observer daemon --process haproxy --process envoy").unwrap().command
+    else {
+        panic!("not daemon")
+    };
+    assert_eq!(args.watch.processes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["haproxy", "envoy"]);
+    assert!(refusal("observe --process /usr/sbin/haproxy").contains("such as haproxy"));
+    assert!(refusal("observe --process=").contains("needs a name"), "{}", refusal("observe --process="));
+}

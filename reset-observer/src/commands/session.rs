@@ -14,6 +14,7 @@ use super::Failure;
 use crate::{
     attribute::Attributor,
     cli::{RstPackets, WatchArgs},
+    container::{Containers, node_name},
     counts::{KernelCounts, ProgramRuns},
     decode::Decoder,
     kernel::{
@@ -94,12 +95,12 @@ impl Session {
         let mut programs = Programs::load(&types, &mut features, &options).map_err(Failure::Prerequisite)?;
         drop(types);
         // nginx is looked for once records are kept: what it opens meanwhile is known by its owner.
-        let processes = NginxProcesses::scan();
+        let processes = NginxProcesses::scan_for(watch.processes.clone());
         let sockets = NginxSockets::scan(&processes);
         let nginx =
             NginxFound { masters: processes.masters(), workers: processes.workers(), listening: sockets.listening() };
-        let pipeline =
-            Pipeline::new(Decoder::new(&features.reset_reasons), Attributor::new(processes, sockets), watch.settle);
+        let attributor = Attributor::new(processes, sockets).with_containers(Containers::of_host(&watch.pod_logs));
+        let pipeline = Pipeline::new(Decoder::new(&features.reset_reasons), attributor, watch.settle);
         let wire = |programs: &mut Programs| -> Result<_> {
             let log = if log_level == 0 { ProgramLog::off() } else { ProgramLog::open(programs)? };
             Ok((Ring::new(programs)?, Counters::new(programs, watch.max_owners, &features.reset_reasons)?, log))
@@ -134,6 +135,7 @@ impl Session {
             features: self.features.iter().map(|feature| (feature.name.into(), feature.present)).collect(),
             ports: ports.into(),
             nginx: self.nginx,
+            node: node_name(),
         }
     }
 

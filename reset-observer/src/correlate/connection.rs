@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Ends;
 use crate::{
     attribute::Attributed,
+    container::Container,
     record::{Event, Exit, KernelTime, LastPayload, Record, SequenceNumbers, Snapshot, TcpState},
     resets::{Direction, ResetTotals},
     verdict::{Leg, ProcessLabel, UpstreamLabel},
@@ -22,6 +23,7 @@ pub struct Connection {
     ends: Ends,
     leg: Leg,
     process: Option<ProcessLabel>,
+    container: Option<Box<Container>>,
     upstream: Option<UpstreamLabel>,
     first_at: KernelTime,
     /// Where it stood when first heard of.
@@ -46,6 +48,7 @@ impl Connection {
             ends: Ends::of(&event.record),
             leg: event.leg,
             process: None,
+            container: None,
             upstream: None,
             first_at: event.record.at,
             sequence: event.record.snapshot.map(|snapshot| snapshot.sequence),
@@ -85,6 +88,7 @@ impl Connection {
             self.uncounted.push(direction);
         }
         self.process = self.process.take().or(event.process);
+        self.container = self.container.take().or(event.container);
         self.upstream = self.upstream.take().or(event.upstream);
         if is_outstanding(&record) {
             self.outstanding_at.get_or_insert(record.at);
@@ -222,6 +226,12 @@ impl Connection {
     #[must_use]
     pub fn process(&self) -> Option<&ProcessLabel> {
         self.process.as_ref()
+    }
+
+    /// The container, pod or service of that process.
+    #[must_use]
+    pub fn container(&self) -> Option<&Container> {
+        self.container.as_deref()
     }
 
     /// Whom it leads to.

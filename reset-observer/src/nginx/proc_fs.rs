@@ -13,39 +13,13 @@ use procfs::{
 
 use crate::{
     nginx::{
-        processes::FoundProcess,
         socket_list::{self, HeldSocket},
         sockets::{Connection, Denied, FoundSockets, ListeningSocket},
     },
     record::TcpState,
 };
 
-/// nginx's processes: those named nginx, and those with a title of nginx whatever the binary is called.
-pub(super) fn nginx_processes() -> Vec<FoundProcess> {
-    match procfs::process::all_processes() {
-        Ok(processes) => processes.filter_map(|process| nginx_process(&process.ok()?)).collect(),
-        Err(error) => {
-            log::warn!("cannot list processes, so nginx is recognised by name alone: mount /proc ({error})");
-            Vec::new()
-        }
-    }
-}
-
-fn nginx_process(process: &Process) -> Option<FoundProcess> {
-    // An empty command line is a kernel thread or a zombie.
-    let title = process.cmdline().ok()?.join(" ");
-    if !title.contains("nginx") {
-        return None;
-    }
-    let stat = process.stat().ok()?;
-    let found = FoundProcess {
-        pid: u32::try_from(stat.pid).ok()?,
-        parent: u32::try_from(stat.ppid).ok()?,
-        comm: stat.comm,
-        title: title.trim_end().to_owned(),
-    };
-    (found.comm == "nginx" || found.title.starts_with("nginx: ")).then_some(found)
-}
+pub(super) mod processes;
 
 /// The sockets of these nginx processes: their own file descriptors, looked up in one list of sockets for each of their
 /// network namespaces.

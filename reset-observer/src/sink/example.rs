@@ -1,6 +1,7 @@
 //! The verdict of the design's example, for the tests of all sinks.
 
 use crate::{
+    container::{Container, Pod, Runtime},
     record::{KernelTime, TcpState},
     sink::clock::WallClock,
     verdict::{
@@ -29,7 +30,26 @@ pub(super) fn verdict() -> Verdict {
         remote: endpoint([10, 99, 2, 1], 3000),
         tcp_state: Some(TcpState::CloseWait),
         netns: Some(4_026_531_992),
-        process: Some(ProcessLabel { pid: 3632, name: "nginx".into(), role: Role::Worker, ordinal: Some(1) }),
+        process: Some(ProcessLabel {
+            pid: 3632,
+            name: "nginx".into(),
+            role: Role::Worker,
+            inner_pid: Some(7),
+            master: Some(3600),
+            ordinal: Some(1),
+        }),
+        container: Some(Container {
+            id: Some("c0ffee".repeat(10) + "c0de"),
+            runtime: Some(Runtime::Containerd),
+            pod: Some(Pod {
+                uid: "ff49d0be-16b7-4a49-bb9e-8ec1f1f4e27f".into(),
+                name: Some("web".into()),
+                namespace: Some("shop".into()),
+                container: Some("nginx".into()),
+            }),
+            unit: None,
+        }),
+        remote_container: None,
         upstream: Some(UpstreamLabel { name: Some("backend".into()), server: "10.99.2.1:3000".into() }),
         timing: Timing {
             connection_age_ms: Some(3561.2),
@@ -58,6 +78,7 @@ pub(super) fn bare_verdict() -> Verdict {
         tcp_state: None,
         netns: None,
         process: None,
+        container: None,
         upstream: None,
         timing: Timing::default(),
         bytes: None,

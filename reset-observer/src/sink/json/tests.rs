@@ -14,7 +14,10 @@ const VERDICT: &str = concat!(
     r#"{"type":"verdict","schema":1,"time":"2026-11-22T13:45:03.432611Z","cause":"keepalive_race","confidence":"high","#,
     r#""impact":"request_retried","signal":"fin_received","leg":"upstream","local":{"addr":"10.99.1.1","port":50452},"#,
     r#""remote":{"addr":"10.99.2.1","port":3000},"tcp_state":"CLOSE_WAIT","netns":4026531992,"#,
-    r#""process":{"pid":3632,"name":"nginx","role":"worker"},"upstream":{"name":"backend","server":"10.99.2.1:3000"},"#,
+    r#""process":{"pid":3632,"name":"nginx","role":"worker","inner_pid":7,"master":3600},"#,
+    r#""container":{"id":"c0ffeec0ffeec0ffeec0ffeec0ffeec0ffeec0ffeec0ffeec0ffeec0ffeec0de","runtime":"containerd","#,
+    r#""pod":{"uid":"ff49d0be-16b7-4a49-bb9e-8ec1f1f4e27f","name":"web","namespace":"shop","container":"nginx"},"#,
+    r#""unit":null},"remote_container":null,"upstream":{"name":"backend","server":"10.99.2.1:3000"},"#,
     r#""timing":{"connection_age_ms":3561.2,"idle_before_request_ms":3532.0,"since_request_us":120,"rtt_min_us":58},"#,
     r#""bytes":{"sent":146,"acked":73,"received":126,"unacked":73},"#,
     r#""rst":{"flags":"R","ttl":64,"syn_ack_ttl":63,"window":0},"reset_reason":null,"backend":null,"#,
@@ -33,7 +36,18 @@ fn a_verdict_is_written_as_the_contract_says() {
 fn what_is_unknown_is_null() {
     let line = written(|json| json.verdict(&example::bare_verdict()).unwrap());
     let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-    for field in ["tcp_state", "netns", "process", "upstream", "bytes", "rst", "request", "advice"] {
+    for field in [
+        "tcp_state",
+        "netns",
+        "process",
+        "container",
+        "remote_container",
+        "upstream",
+        "bytes",
+        "rst",
+        "request",
+        "advice",
+    ] {
         assert!(value[field].is_null() && line.contains(&format!("\"{field}\":null")), "{field}: {line}");
     }
     assert!(value["timing"]["rtt_min_us"].is_null());
@@ -48,6 +62,7 @@ fn each_kind_of_line_names_itself_first_and_then_the_schema() {
         features: BTreeMap::from([("reset_reason".to_owned(), true)]),
         ports: vec![3000],
         nginx: NginxFound { masters: 1, workers: 2, listening: 1 },
+        node: "node-7".into(),
     };
     let lost = Lost { at: KernelTime(0), stage: Stage::Ring, records: 2, total: 5 };
     let lines = written(|json| {

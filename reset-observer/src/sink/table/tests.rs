@@ -24,6 +24,7 @@ fn ready(workers: usize) -> Ready {
         features: BTreeMap::new(),
         ports: vec![3000],
         nginx: NginxFound { masters: workers.min(1), workers, listening: 0 },
+        node: "node-7".into(),
     }
 }
 
