@@ -10,8 +10,8 @@ use crate::{
     full_socket::reserve_for,
     global::is_observed,
     last_change, owner, process,
-    rst_packet::Tuple,
     socket::{self, TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT},
+    tuple::Tuple,
 };
 
 const TCP_FIN_WAIT1: u8 = 4;

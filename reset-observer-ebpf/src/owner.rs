@@ -48,16 +48,26 @@ pub(crate) fn remember(socket: u64) {
         syn_ack_ttl: 0,
         told_us: 0,
     };
-    // An entry whose end was not seen is replaced: without this, it would count as evicted for ever.
-    forget(socket);
-    if OWNERS.insert(socket, owner, 0).is_err() {
-        count(counter::OWNER_NOT_REMEMBERED);
+    if let Some(known) = OWNERS.get_ptr_mut(socket) {
+        // The end of the socket that had this address was not seen.
+        // SAFETY: as in `note_syn_ack`.
+        unsafe { *known = owner };
+    } else if !insert(socket, owner) {
         return;
     }
-    count(counter::OWNER_REMEMBERED);
     if OPENERS.get_ptr(owner.tgid).is_none() {
         _ = OPENERS.insert(owner.tgid, 1, 0);
     }
+}
+
+#[inline(always)]
+fn insert(socket: u64, owner: Owner) -> bool {
+    if OWNERS.insert(socket, owner, 0).is_err() {
+        count(counter::OWNER_NOT_REMEMBERED);
+        return false;
+    }
+    count(counter::OWNER_REMEMBERED);
+    true
 }
 
 /// Whether the process opened an observed connection.
