@@ -118,8 +118,9 @@ pub(crate) fn is_known(socket: u64) -> bool {
 /// Forgets a connection that ended, or a socket address that came into other hands.
 #[inline(always)]
 pub(crate) fn forget(socket: u64) {
-    // An unknown socket is the usual case here: most connections were not opened by anyone on this host.
-    if OWNERS.remove(socket).is_ok() {
+    // An unknown socket is the usual case here: most connections were not opened by anyone on this host. To look takes no
+    // lock, to remove does.
+    if is_known(socket) && OWNERS.remove(socket).is_ok() {
         count(counter::OWNER_FORGOTTEN);
     }
 }

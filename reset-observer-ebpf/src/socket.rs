@@ -107,13 +107,13 @@ pub(crate) fn copied_ports(socket: u64, from: &Copied) -> (u16, u16) {
 
 /// The other end's address, an IPv4 one in the first four bytes.
 #[inline(always)]
-pub(crate) fn remote_addr(socket: u64) -> [u8; 16] {
+pub(crate) fn remote_addr(from: &Copied) -> [u8; 16] {
     let mut address = [0; 16];
-    let family: u16 = read_or_zero(socket, Field::Family);
+    let family: u16 = from.common(Field::Family);
     if family == AF_INET {
-        fill_ipv4(&mut address, read_or_zero(socket, Field::RemoteV4));
+        fill_ipv4(&mut address, from.common(Field::RemoteV4));
     } else if family == AF_INET6 {
-        address = read_or_zero(socket, Field::RemoteV6);
+        address = from.common(Field::RemoteV6);
         unmap(&mut address);
     }
     address
