@@ -5,8 +5,9 @@ use aya_ebpf::programs::SkBuffContext;
 
 use crate::{
     global::is_observed,
-    rst_packet::{self, RST, Tuple},
+    rst_packet::{self, RST},
     socket::fill_ipv4,
+    tuple::Tuple,
 };
 
 const IPPROTO_TCP: u8 = 6;

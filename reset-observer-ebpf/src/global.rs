@@ -12,6 +12,9 @@ use reset_observer_ebpf::{
 static OFFSETS: [u32; FIELD_COUNT] = [ABSENT; FIELD_COUNT];
 
 #[unsafe(no_mangle)]
+static SNAPSHOT_WINDOW: [u32; 2] = [0, 0];
+
+#[unsafe(no_mangle)]
 static PORTS: [u16; MAX_PORTS] = [0; MAX_PORTS];
 
 #[unsafe(no_mangle)]
@@ -30,6 +33,13 @@ pub(crate) fn offset(field: Field) -> Option<u64> {
     // after the compiler has seen its initial value.
     let value = unsafe { read_volatile(addr_of!(OFFSETS[field as usize])) };
     if value == ABSENT { None } else { Some(value as u64) }
+}
+
+/// The first byte and the length of the part of a `tcp_sock` that holds the fields of a snapshot.
+#[inline(always)]
+pub(crate) fn snapshot_window() -> (u32, u32) {
+    // SAFETY: both indices are within the array; volatile for the same reason as above.
+    unsafe { (read_volatile(addr_of!(SNAPSHOT_WINDOW[0])), read_volatile(addr_of!(SNAPSHOT_WINDOW[1]))) }
 }
 
 /// Whether `tcp_send_reset` has its third argument.

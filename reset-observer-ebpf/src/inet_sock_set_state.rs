@@ -6,16 +6,18 @@ use reset_observer_ebpf::record::Hook;
 
 use crate::{
     accepted,
+    copy::Copied,
     emit::submit,
     full_socket::reserve_for,
     global::is_observed,
     last_change, owner, process,
-    rst_packet::Tuple,
     socket::{self, TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT},
+    tuple::Tuple,
 };
 
 const TCP_FIN_WAIT1: u8 = 4;
 const TCP_LAST_ACK: u8 = 9;
+const TCP_CLOSING: u8 = 11;
 
 #[inline(always)]
 pub(crate) fn handle(ctx: &RawTracePointContext) {
@@ -61,10 +63,12 @@ fn opened(sk: u64) {
 
 #[inline(always)]
 fn was_accepted(sk: u64) {
-    let (local_port, remote_port) = socket::ports(sk);
+    let Some(copy) = Copied::of(sk) else { return };
+    let (local_port, remote_port) = socket::copied_ports(sk, &copy);
     if is_observed(local_port, remote_port) {
-        accepted::note(&Tuple { remote: socket::remote_addr(sk), local_port, remote_port });
+        accepted::note(&Tuple { remote: socket::remote_addr(&copy), local_port, remote_port });
     }
+    copy.give_back();
 }
 
 /// An active reset is sent after this change, and since Linux 6.11 an error is reported after it: both ask who opened the
@@ -72,12 +76,15 @@ fn was_accepted(sk: u64) {
 /// nothing more: its entry is left to be evicted or replaced.
 #[inline(always)]
 fn closed(sk: u64, old: u8) {
-    if last_change::reset_received_in(sk) != 0 {
-        owner::forget(sk);
-        return;
+    let may_be_asked_for = match old {
+        // Both ends have closed: nothing more is sent.
+        TCP_LAST_ACK | TCP_CLOSING => false,
+        _ => last_change::reset_received_in(sk) == 0,
+    };
+    if may_be_asked_for {
+        last_change::note_closed(sk, old);
     }
-    last_change::note_closed(sk, old);
-    if !matches!(old, TCP_ESTABLISHED | TCP_CLOSE_WAIT | TCP_SYN_SENT) {
+    if !may_be_asked_for || !matches!(old, TCP_ESTABLISHED | TCP_CLOSE_WAIT | TCP_SYN_SENT) {
         owner::forget(sk);
     }
 }

@@ -19,6 +19,8 @@ pub mod symbol {
     pub const OWNERS: &str = "OWNERS";
     /// Read-only global: one byte offset per [`crate::field::Field`].
     pub const OFFSETS: &str = "OFFSETS";
+    /// Read-only global: where in a `tcp_sock` the fields of a snapshot are, as first byte and length.
+    pub const SNAPSHOT_WINDOW: &str = "SNAPSHOT_WINDOW";
     /// Read-only global: the ports to observe, zero-filled up to [`crate::MAX_PORTS`].
     pub const PORTS: &str = "PORTS";
     /// Read-only global: whether `mark_victim` hands over the task (1) or its process id (0).
@@ -28,6 +30,13 @@ pub mod symbol {
     /// Read-only global: whether the kernel hands `tcp_send_reset` a reason (1) or not (0).
     pub const HAS_REASON: &str = "HAS_REASON";
 }
+
+/// How many bytes of a socket's beginning are copied at once: all fields that sockets of every kind share are there, and
+/// the smallest kind is longer.
+pub const COMMON_LEN: usize = 128;
+
+/// How many bytes of a `tcp_sock` are copied at once at most. Fields of a snapshot that lie elsewhere are read one by one.
+pub const SNAPSHOT_MAX_LEN: usize = 1024;
 
 /// Connections whose opener is remembered at a time. Beyond it the least recently used is evicted; 5 MiB of kernel memory.
 pub const MAX_OWNERS: u32 = 65_536;

@@ -9,6 +9,7 @@ use aya_ebpf::{
 
 mod accepted;
 mod cgroup_ingress;
+mod copy;
 mod emit;
 mod full_socket;
 mod global;
@@ -29,6 +30,7 @@ mod tcp_receive_reset;
 mod tcp_reset;
 mod tcp_retransmit_skb;
 mod tcp_send_reset;
+mod tuple;
 
 /// `TP_PROTO(struct sock *sk)` since Linux 4.16.
 #[raw_tracepoint(tracepoint = "tcp_receive_reset")]

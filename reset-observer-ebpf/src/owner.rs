@@ -48,16 +48,26 @@ pub(crate) fn remember(socket: u64) {
         syn_ack_ttl: 0,
         told_us: 0,
     };
-    // An entry whose end was not seen is replaced: without this, it would count as evicted for ever.
-    forget(socket);
-    if OWNERS.insert(socket, owner, 0).is_err() {
-        count(counter::OWNER_NOT_REMEMBERED);
+    if let Some(known) = OWNERS.get_ptr_mut(socket) {
+        // The end of the socket that had this address was not seen.
+        // SAFETY: as in `note_syn_ack`.
+        unsafe { *known = owner };
+    } else if !insert(socket, owner) {
         return;
     }
-    count(counter::OWNER_REMEMBERED);
     if OPENERS.get_ptr(owner.tgid).is_none() {
         _ = OPENERS.insert(owner.tgid, 1, 0);
     }
+}
+
+#[inline(always)]
+fn insert(socket: u64, owner: Owner) -> bool {
+    if OWNERS.insert(socket, owner, 0).is_err() {
+        count(counter::OWNER_NOT_REMEMBERED);
+        return false;
+    }
+    count(counter::OWNER_REMEMBERED);
+    true
 }
 
 /// Whether the process opened an observed connection.
@@ -108,8 +118,9 @@ pub(crate) fn is_known(socket: u64) -> bool {
 /// Forgets a connection that ended, or a socket address that came into other hands.
 #[inline(always)]
 pub(crate) fn forget(socket: u64) {
-    // An unknown socket is the usual case here: most connections were not opened by anyone on this host.
-    if OWNERS.remove(socket).is_ok() {
+    // An unknown socket is the usual case here: most connections were not opened by anyone on this host. To look takes no
+    // lock, to remove does.
+    if is_known(socket) && OWNERS.remove(socket).is_ok() {
         count(counter::OWNER_FORGOTTEN);
     }
 }

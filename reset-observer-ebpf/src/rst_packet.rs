@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use reset_observer_ebpf::record::{RawPacket, RawRecord, flag};
 
-use crate::{global::looks_at_packets, owner, packet::headers, read::at};
+use crate::{global::looks_at_packets, owner, packet::headers, read::at, tuple::Tuple};
 
 /// Facts about a packet count for the event that follows within this time: right after it, unless the socket was in use
 /// and the packet waited for it.
@@ -31,18 +31,6 @@ struct Seen {
 
 #[map]
 static SEEN: PerCpuArray<Seen> = PerCpuArray::with_max_entries(1, 0);
-
-/// A connection as the packets name it, for the cgroup program, which has no socket's address.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct Tuple {
-    /// Remote address, an IPv4 one in the first four bytes.
-    pub(crate) remote: [u8; 16],
-    /// Local port.
-    pub(crate) local_port: u16,
-    /// Remote port.
-    pub(crate) remote_port: u16,
-}
 
 /// What the cgroup program saw of a connection.
 #[derive(Clone, Copy)]

@@ -5,7 +5,10 @@ use reset_observer_ebpf::{
     record::{RawRecord, RawSnapshot, SocketKind, flag},
 };
 
-use crate::read::{follow, read, read_or_zero};
+use crate::{
+    copy::Copied,
+    read::{follow, read, read_or_zero},
+};
 
 /// `IPPROTO_TCP`. The state tracepoint fires for DCCP and SCTP too.
 const IPPROTO_TCP: u16 = 6;
@@ -73,32 +76,44 @@ pub(crate) fn kind(state: u8) -> SocketKind {
 
 /// Fills in who the socket is: address, tuple, network namespace. Any kind of socket.
 #[inline(always)]
-pub(crate) fn fill_identity(record: &mut RawRecord, socket: u64) {
+pub(crate) fn fill_identity(record: &mut RawRecord, socket: u64, from: &Copied) {
     record.socket = socket;
-    (record.local_port, record.remote_port) = ports(socket);
-    record.family = read_or_zero(socket, Field::Family);
-    record.cookie = read_or_zero(socket, Field::Cookie);
+    (record.local_port, record.remote_port) = copied_ports(socket, from);
+    record.family = from.common(Field::Family);
+    record.cookie = from.common(Field::Cookie);
     if record.family == AF_INET {
-        fill_ipv4(&mut record.local_addr, read_or_zero(socket, Field::LocalV4));
-        fill_ipv4(&mut record.remote_addr, read_or_zero(socket, Field::RemoteV4));
+        fill_ipv4(&mut record.local_addr, from.common(Field::LocalV4));
+        fill_ipv4(&mut record.remote_addr, from.common(Field::RemoteV4));
     } else if record.family == AF_INET6 {
-        record.local_addr = read_or_zero(socket, Field::LocalV6);
-        record.remote_addr = read_or_zero(socket, Field::RemoteV6);
+        record.local_addr = from.common(Field::LocalV6);
+        record.remote_addr = from.common(Field::RemoteV6);
     }
-    if let Some(net) = follow(socket, Field::Net) {
+    let net: u64 = from.common(Field::Net);
+    if net != 0 {
         record.netns = read_or_zero(net, Field::NetInode);
     }
 }
 
+/// The same as [`ports`], from a copy.
+#[inline(always)]
+pub(crate) fn copied_ports(socket: u64, from: &Copied) -> (u16, u16) {
+    let remote: u16 = from.common(Field::RemotePort);
+    let mut local: u16 = from.common(Field::LocalPort);
+    if local == 0 {
+        local = u16::from_be(read_or_zero(socket, Field::SourcePort));
+    }
+    (local, u16::from_be(remote))
+}
+
 /// The other end's address, an IPv4 one in the first four bytes.
 #[inline(always)]
-pub(crate) fn remote_addr(socket: u64) -> [u8; 16] {
+pub(crate) fn remote_addr(from: &Copied) -> [u8; 16] {
     let mut address = [0; 16];
-    let family: u16 = read_or_zero(socket, Field::Family);
+    let family: u16 = from.common(Field::Family);
     if family == AF_INET {
-        fill_ipv4(&mut address, read_or_zero(socket, Field::RemoteV4));
+        fill_ipv4(&mut address, from.common(Field::RemoteV4));
     } else if family == AF_INET6 {
-        address = read_or_zero(socket, Field::RemoteV6);
+        address = from.common(Field::RemoteV6);
         unmap(&mut address);
     }
     address
@@ -133,26 +148,27 @@ pub(crate) fn fill_cgroup(record: &mut RawRecord, socket: u64) {
 
 /// Fills in what a full socket knows.
 #[inline(always)]
-pub(crate) fn fill_snapshot(record: &mut RawRecord, socket: u64) {
+pub(crate) fn fill_snapshot(record: &mut RawRecord, from: &Copied) {
+    from.add_snapshot();
     let to: &mut RawSnapshot = &mut record.snapshot;
-    to.first_transmit_us = read_or_zero(socket, Field::FirstTransmit);
-    to.delivered_us = read_or_zero(socket, Field::Delivered);
-    to.clock_us = read_or_zero(socket, Field::Clock);
-    to.bytes_sent = read_or_zero(socket, Field::BytesSent);
-    to.bytes_acked = read_or_zero(socket, Field::BytesAcked);
-    to.bytes_received = read_or_zero(socket, Field::BytesReceived);
-    to.last_send = read_or_zero(socket, Field::LastSend);
-    to.last_receive = read_or_zero(socket, Field::LastReceive);
-    to.snd_una = read_or_zero(socket, Field::SndUna);
-    to.snd_nxt = read_or_zero(socket, Field::SndNxt);
-    to.write_seq = read_or_zero(socket, Field::WriteSeq);
-    to.rcv_nxt = read_or_zero(socket, Field::RcvNxt);
-    to.copied_seq = read_or_zero(socket, Field::CopiedSeq);
-    to.srtt_eighths_us = read_or_zero(socket, Field::Srtt);
-    to.rtt_min_us = read_or_zero(socket, Field::RttMin);
-    to.total_retransmits = read_or_zero(socket, Field::TotalRetransmits);
-    to.packets_out = read_or_zero(socket, Field::PacketsOut);
-    to.retransmits = read_or_zero::<u8>(socket, Field::Retransmits) as u32;
-    to.error = read_or_zero(socket, Field::Error);
+    to.first_transmit_us = from.snapshot(Field::FirstTransmit);
+    to.delivered_us = from.snapshot(Field::Delivered);
+    to.clock_us = from.snapshot(Field::Clock);
+    to.bytes_sent = from.snapshot(Field::BytesSent);
+    to.bytes_acked = from.snapshot(Field::BytesAcked);
+    to.bytes_received = from.snapshot(Field::BytesReceived);
+    to.last_send = from.snapshot(Field::LastSend);
+    to.last_receive = from.snapshot(Field::LastReceive);
+    to.snd_una = from.snapshot(Field::SndUna);
+    to.snd_nxt = from.snapshot(Field::SndNxt);
+    to.write_seq = from.snapshot(Field::WriteSeq);
+    to.rcv_nxt = from.snapshot(Field::RcvNxt);
+    to.copied_seq = from.snapshot(Field::CopiedSeq);
+    to.srtt_eighths_us = from.snapshot(Field::Srtt);
+    to.rtt_min_us = from.snapshot(Field::RttMin);
+    to.total_retransmits = from.snapshot(Field::TotalRetransmits);
+    to.packets_out = from.snapshot(Field::PacketsOut);
+    to.retransmits = from.snapshot::<u8>(Field::Retransmits) as u32;
+    to.error = from.snapshot(Field::Error);
     record.flags |= flag::SNAPSHOT;
 }

@@ -9,6 +9,7 @@ use reset_observer_ebpf::{
 };
 
 use crate::{
+    copy::Copied,
     emit::{count, reserve, socketless_allowed, submit},
     global::{has_reason, is_observed},
     last_change, owner,
@@ -88,19 +89,27 @@ fn fill(record: &mut RawRecord, sent: &Sent) {
         record.state_before = sent.data_came_in;
         record.flags |= flag::DATA_AFTER_CLOSE;
     }
-    if sent.sk != 0 {
-        socket::fill_identity(record, sent.sk);
+    if sent.sk != 0
+        && let Some(copy) = Copied::of(sent.sk)
+    {
+        fill_socket(record, sent, &copy);
+        copy.give_back();
     }
     if sent.packet.is_there() && is_anonymous(sent.kind) {
         packet::fill(record, &sent.packet);
     }
-    if let SocketKind::Full = sent.kind {
-        socket::fill_cgroup(record, sent.sk);
-        socket::fill_snapshot(record, sent.sk);
-        owner::fill(record, sent.sk);
-    }
     if sent.active {
         fill_active(record, sent);
+    }
+}
+
+#[inline(always)]
+fn fill_socket(record: &mut RawRecord, sent: &Sent, copy: &Copied) {
+    socket::fill_identity(record, sent.sk, copy);
+    if let SocketKind::Full = sent.kind {
+        socket::fill_cgroup(record, sent.sk);
+        socket::fill_snapshot(record, copy);
+        owner::fill(record, sent.sk);
     }
 }
 

@@ -1,7 +1,10 @@
 //! The offset table that the programs read fields by.
 
 use anyhow::{Result, ensure};
-use reset_observer_ebpf::field::{ABSENT, FIELD_COUNT, FIELDS};
+use reset_observer_ebpf::{
+    SNAPSHOT_MAX_LEN,
+    field::{ABSENT, FIELD_COUNT, FIELDS, Field, FieldPath},
+};
 
 use super::btf::Btf;
 
@@ -35,6 +38,21 @@ impl Offsets {
         }
         (offsets, refused)
     }
+
+    /// First byte and length of the part of a `tcp_sock` that is copied at once: from the first field of a snapshot on, as
+    /// far as there is room.
+    #[must_use]
+    pub fn snapshot_window(&self) -> [u32; 2] {
+        let of_snapshot = |(index, (_, place)): (usize, &(Field, FieldPath))| {
+            let within = matches!(place.structure, "tcp_sock" | "inet_connection_sock");
+            (within && self.table[index] != ABSENT).then(|| (self.table[index], self.table[index] + place.size))
+        };
+        let spans: Vec<(u32, u32)> = FIELDS.iter().enumerate().filter_map(of_snapshot).collect();
+        let start = spans.iter().map(|(first, _)| *first).min().unwrap_or_default() & !7;
+        let room = start + u32::try_from(SNAPSHOT_MAX_LEN).unwrap_or(u32::MAX);
+        let end = spans.iter().map(|(_, end)| *end).filter(|end| *end <= room).max().unwrap_or(start);
+        [start, end - start]
+    }
 }
 
 /// Refuses to go on without a required field.
@@ -63,6 +81,8 @@ mod tests {
         }
         let (offsets, refused) = Offsets::survey(&Btf::load(crate::kernel::btf_path()).unwrap());
         assert_eq!(refused, [""; 0]);
+        let [start, length] = offsets.snapshot_window();
+        assert!(start > 0 && length > 200 && length as usize <= SNAPSHOT_MAX_LEN, "{start} {length}");
         assert!(offsets.table.iter().filter(|&&offset| offset == ABSENT).count() == offsets.missing.len());
     }
 }

@@ -73,6 +73,7 @@ impl Programs {
     fn load_object(features: &Features, options: &Options<'_>) -> Result<Ebpf> {
         let mut ports = [0_u16; MAX_PORTS];
         ports[..options.ports.len()].copy_from_slice(options.ports);
+        let window = features.offsets.snapshot_window();
         let has_reason = u32::from(features.has_reset_reason());
         let victim_is_task = u32::from(features.victim_is_task);
         let looks_at_packets = u32::from(options.rst_packets_by_cgroup);
@@ -80,6 +81,7 @@ impl Programs {
             // The object has no relocations against the kernel's types, so aya need not read them (20 MiB).
             .btf(None)
             .override_global(symbol::OFFSETS, &features.offsets.table[..], true)
+            .override_global(symbol::SNAPSHOT_WINDOW, &window[..], true)
             .override_global(symbol::PORTS, &ports[..], true)
             .override_global(symbol::HAS_REASON, &has_reason, true)
             .override_global(symbol::LOOKS_AT_PACKETS, &looks_at_packets, true)
