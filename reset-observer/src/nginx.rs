@@ -1,5 +1,7 @@
 //! Who nginx is on this host: its master and worker processes, and the sockets they listen on.
 
+pub mod config;
 mod proc_fs;
 pub mod processes;
 pub mod sockets;
+pub mod version;
