@@ -21,6 +21,8 @@ pub mod running;
 pub mod setting;
 pub mod source;
 pub mod stale;
+#[cfg(test)]
+mod table;
 mod tree;
 pub mod upstream;
 pub mod value;

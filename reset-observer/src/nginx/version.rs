@@ -167,9 +167,10 @@ impl Build {
     /// The value of an argument of `configure`, such as `conf-path` of `--conf-path=/etc/nginx/nginx.conf`.
     #[must_use]
     pub fn argument(&self, name: &str) -> Option<&str> {
-        let quotes = |c| c == '\'' || c == '"';
-        let words = self.arguments.as_deref()?.split_ascii_whitespace().map(|word| word.trim_matches(quotes));
-        words.filter_map(|word| word.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('=')).last()
+        let words =
+            self.arguments.as_deref()?.split_ascii_whitespace().map(|word| word.trim_start_matches(['\'', '"']));
+        let values = words.filter_map(|word| word.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='));
+        values.last().map(|value| value.trim_matches(['\'', '"']))
     }
 }
 

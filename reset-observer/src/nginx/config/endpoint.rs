@@ -125,17 +125,14 @@ fn split(text: &[u8]) -> Result<(&[u8], Option<&[u8]>), &'static str> {
         text.iter().position(|byte| *byte == b':')
     };
     let (host, port) = colon.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])));
-    if host.is_empty() || host == b"[]" {
-        return Err("no host");
-    }
-    if host.contains(&b'/') {
-        return Err("invalid host");
-    }
-    Ok((host, port))
+    if text.contains(&b'/') { Err("invalid host") } else { Ok((host, port)) }
 }
 
 /// The address that `host` is, if it is none but a name.
 fn address(host: &[u8]) -> Result<Option<IpAddr>, &'static str> {
+    if host.is_empty() || host == b"[]" {
+        return Err("no host");
+    }
     if let [b'[', inner @ .., b']'] = host {
         let ip = str::from_utf8(inner).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
         return ip.map(|ip| Some(ip.into())).ok_or("invalid IPv6 address");

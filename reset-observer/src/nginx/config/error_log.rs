@@ -64,6 +64,3 @@ impl LogTarget {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

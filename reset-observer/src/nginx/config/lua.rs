@@ -13,10 +13,6 @@ pub(super) struct Unclosed {
     pub(super) says: String,
 }
 
-/// The longest string that the module's buffer holds. Without a bound, a line of backslashes and quotes would be read
-/// again from each quote.
-const LONGEST_STRING: usize = 4096;
-
 /// Whether the block of this directive holds Lua code.
 pub(super) fn is_lua(name: &[u8]) -> bool {
     name.ends_with(b"_by_lua_block")
@@ -25,6 +21,7 @@ pub(super) fn is_lua(name: &[u8]) -> bool {
 /// The number of bytes up to and with the `}` that ends the block, whose `{` was before `code`.
 pub(super) fn end_of_block(code: &[u8]) -> Result<usize, Unclosed> {
     let mut open = vec![0];
+    let mut strings = Strings::default();
     let mut at = 0;
     while let Some(&byte) = code.get(at) {
         at += match byte {
@@ -39,7 +36,7 @@ pub(super) fn end_of_block(code: &[u8]) -> Result<usize, Unclosed> {
                 }
                 1
             }
-            b'"' | b'\'' => string(&code[at..]).unwrap_or(1),
+            b'"' | b'\'' => strings.length(code, at).unwrap_or(1),
             b'[' => long_bracket(code, at)?.unwrap_or(1),
             b'-' if code[at..].starts_with(b"--") => match long_bracket(code, at + 2)? {
                 Some(length) => length + 2,
@@ -52,18 +49,33 @@ pub(super) fn end_of_block(code: &[u8]) -> Result<usize, Unclosed> {
     Err(Unclosed { at: open.last().copied().unwrap_or_default(), says: says.into() })
 }
 
-/// The length of the string that begins here, if it ends on its line.
-fn string(code: &[u8]) -> Option<usize> {
-    let code = &code[..code.len().min(LONGEST_STRING)];
-    let quote = *code.first()?;
-    let mut at = 1;
-    loop {
-        match *code.get(at)? {
-            b'\n' => return None,
-            b'\\' if code.get(at + 1) == Some(&b'\n') => return None,
-            b'\\' => at += 2,
-            byte if byte == quote => return Some(at + 1),
-            _ => at += 1,
+/// Finds the ends of strings.
+#[derive(Default)]
+struct Strings {
+    /// Up to where no quote of either kind begins a string, because an earlier one on that line did not: without that, a
+    /// line of backslashes and quotes would be read again from each quote.
+    hopeless: [usize; 2],
+}
+
+impl Strings {
+    /// The length of the string that begins at `start`, if it ends on its line.
+    fn length(&mut self, code: &[u8], start: usize) -> Option<usize> {
+        let quote = *code.get(start)?;
+        let hopeless = &mut self.hopeless[usize::from(quote == b'"')];
+        if start < *hopeless {
+            return None;
+        }
+        let mut at = start + 1;
+        loop {
+            at += match code.get(at) {
+                Some(b'\\') if code.get(at + 1) != Some(&b'\n') => 2,
+                None | Some(b'\n' | b'\\') => {
+                    *hopeless = at;
+                    return None;
+                }
+                Some(byte) if *byte == quote => return Some(at + 1 - start),
+                Some(_) => 1,
+            };
         }
     }
 }

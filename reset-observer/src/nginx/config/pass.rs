@@ -204,6 +204,3 @@ fn without_scheme(url: &[u8], protocol: Protocol) -> Result<WithoutScheme<'_>, &
         Protocol::FastCgi | Protocol::Scgi | Protocol::Memcached | Protocol::Stream => (protocol, url, None),
     })
 }
-
-#[cfg(test)]
-mod tests;

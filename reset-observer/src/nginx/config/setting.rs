@@ -105,6 +105,3 @@ impl Directive {
         value::number(self.only_argument()?).map(|value| self.setting(value))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -83,7 +83,7 @@ impl Root {
 
     fn open(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let flags = flags | OFlags::CLOEXEC;
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -113,7 +113,7 @@ impl Source for Root {
             | FileType::BlockDevice
             | FileType::Unknown => return Ok(contents(Vec::new(), &stat)),
         }
-        let file = std::fs::File::from(self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?);
+        let file = std::fs::File::from(self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?);
         let stat = rustix::fs::fstat(&file)?;
         let mut bytes = Vec::new();
         file.take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes)?;

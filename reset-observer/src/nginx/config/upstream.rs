@@ -170,6 +170,3 @@ impl Directive {
         Problem { place: Some(self.place.clone()), says: says.to_owned() }
     }
 }
-
-#[cfg(test)]
-mod tests;

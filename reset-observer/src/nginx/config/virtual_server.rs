@@ -67,6 +67,3 @@ impl Listen {
         Ok(Self { text, endpoint, ports, parameters, place: directive.place.clone() })
     }
 }
-
-#[cfg(test)]
-mod tests;
