@@ -140,30 +140,28 @@ impl Pass {
             return Some(Err(directive.problem(&says)));
         };
         let text = String::from_utf8_lossy(argument).into_owned();
-        let read = Self::target(argument, protocol, is_upstream);
+        let read = match without_scheme(argument, protocol) {
+            _ if argument.contains(&b'$') => Ok((protocol, Target::Dynamic)),
+            Ok(url) => {
+                let refused = |says| format!("{says} in upstream \"{}\"", String::from_utf8_lossy(url.rest));
+                Self::target(&url, is_upstream).map(|target| (url.protocol, target)).map_err(refused)
+            }
+            Err(says) => Err(says.to_owned()),
+        };
         Some(match read {
             Ok((protocol, target)) => {
                 let (place, settings) = (directive.place.clone(), Settings::read(protocol, scope));
                 Ok(Self { protocol, text, target, place, settings })
             }
-            Err("invalid URL prefix") => Err(directive.problem("invalid URL prefix")),
-            Err(says) => Err(directive.problem(&format!("{says} in upstream \"{text}\""))),
+            Err(says) => Err(directive.problem(&says)),
         })
     }
 
-    fn target(
-        argument: &[u8],
-        protocol: Protocol,
-        is_upstream: &dyn Fn(&str) -> bool,
-    ) -> Result<(Protocol, Target), &'static str> {
-        if argument.contains(&b'$') {
-            return Ok((protocol, Target::Dynamic));
-        }
-        let (protocol, rest, default_port) = without_scheme(argument, protocol)?;
+    fn target(url: &Url<'_>, is_upstream: &dyn Fn(&str) -> bool) -> Result<Target, &'static str> {
         // An upstream block has a name and no port, so a name without one may be such a block.
-        match endpoint::server_in_url(rest, None)? {
-            Endpoint::Name { host, port: None } if is_upstream(&host) => Ok((protocol, Target::Upstream(host))),
-            _ => Ok((protocol, Target::Server(endpoint::server_in_url(rest, default_port)?))),
+        match endpoint::server_in_url(url.rest, None)? {
+            Endpoint::Name { host, port: None } if is_upstream(&host) => Ok(Target::Upstream(host)),
+            _ => Ok(Target::Server(endpoint::server_in_url(url.rest, url.default_port)?)),
         }
     }
 }
@@ -181,15 +179,21 @@ fn protocol(name: &[u8], layer: Layer) -> Option<Protocol> {
     }
 }
 
-type WithoutScheme<'a> = (Protocol, &'a [u8], Option<u16>);
+/// A URL taken apart.
+struct Url<'a> {
+    protocol: Protocol,
+    /// What follows the scheme.
+    rest: &'a [u8],
+    /// The port that counts where none is written.
+    default_port: Option<u16>,
+}
 
-/// The URL without its scheme, and the port that counts where none is written.
-fn without_scheme(url: &[u8], protocol: Protocol) -> Result<WithoutScheme<'_>, &'static str> {
+fn without_scheme(url: &[u8], protocol: Protocol) -> Result<Url<'_>, &'static str> {
     let strip = |scheme: &str| {
         let (begins, rest) = url.split_at_checked(scheme.len())?;
         begins.eq_ignore_ascii_case(scheme.as_bytes()).then_some(rest)
     };
-    Ok(match protocol {
+    let (protocol, rest, default_port) = match protocol {
         Protocol::Http | Protocol::Https => match (strip("http://"), strip("https://")) {
             (Some(rest), _) => (Protocol::Http, rest, Some(80)),
             (_, Some(rest)) => (Protocol::Https, rest, Some(443)),
@@ -202,5 +206,6 @@ fn without_scheme(url: &[u8], protocol: Protocol) -> Result<WithoutScheme<'_>, &
         },
         Protocol::Uwsgi => (protocol, strip("uwsgi://").or_else(|| strip("suwsgi://")).unwrap_or(url), None),
         Protocol::FastCgi | Protocol::Scgi | Protocol::Memcached | Protocol::Stream => (protocol, url, None),
-    })
+    };
+    Ok(Url { protocol, rest, default_port })
 }

@@ -158,7 +158,7 @@ fn what_nginx_would_refuse_is_told_and_the_rest_is_kept() {
         "no servers are inside upstream in /etc/nginx/nginx.conf:5",
         r#"invalid port in "x:y" of the "listen" directive in /etc/nginx/nginx.conf:6"#,
         "invalid URL prefix in /etc/nginx/nginx.conf:6",
-        r#"invalid port in upstream "http://a:1:2" in /etc/nginx/nginx.conf:6"#,
+        r#"invalid port in upstream "a:1:2" in /etc/nginx/nginx.conf:6"#,
     ];
     assert_eq!(told, expected);
     assert_eq!(configuration.upstreams[0].servers.len(), 1);

@@ -197,7 +197,12 @@ impl<'a> Tokens<'a> {
     }
 
     fn skip_comment(&mut self) -> Result<(), Fault> {
-        while self.take()?.is_some_and(|byte| byte != b'\n') {}
+        while let Some(byte) = self.take()? {
+            if byte == b'\n' {
+                self.begin(self.at - 1);
+                break;
+            }
+        }
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-use super::{super::table::Table, *};
+use super::super::table::Table;
 
 fn found(pattern: &str) -> Vec<String> {
     let files = [

@@ -114,6 +114,7 @@ fn a_word_as_long_as_nginxs_buffer_is_refused_where_it_began() {
     assert_eq!(refused(&format!("a\n{long};")), (2, "too long parameter \"bbbbbbbbbb...\" started".into()));
     let says = "too long parameter, probably missing terminating \"\"\" character";
     assert_eq!(refused(&format!("a\n\"\n{long};")), (2, says.into()));
+    assert_eq!(tokens(format!("#{}\n  a;", &long[..4094]).as_bytes()).unwrap(), ["2: a;"]);
     assert!(refused(&format!("# {long}\n")).1.starts_with("too long parameter \"# bbbbbbbb...\""), "a comment too");
 }
 
