@@ -396,6 +396,23 @@ fn debians_configuration_is_read_as_nginx_reads_it() {
     assert_eq!(listens, ["0.0.0.0:80", "[::]:80"]);
 }
 
+/// `LAB_NGINX_EXAMPLES` names a directory of configuration files, such as the examples in nginx's documentation.
+#[test]
+fn examples_are_read_as_nginx_reads_them_wherever_they_stand() {
+    let Some(examples) = env::var_os("LAB_NGINX_EXAMPLES").map(PathBuf::from) else {
+        println!("left out: LAB_NGINX_EXAMPLES does not say where the examples are");
+        return;
+    };
+    let (bench, mut differences) = (Bench::new(), Vec::new());
+    for example in fs::read_dir(examples).unwrap() {
+        let text = fs::read_to_string(example.unwrap().path()).unwrap();
+        for (before, after) in [("", ""), ("server {\n", "}\n"), ("server { location / {\n", "} }\n")] {
+            differences.extend(bench.difference(format!("{before}{text}{after}").as_bytes()));
+        }
+    }
+    assert!(differences.is_empty(), "{} differ, such as {}", differences.len(), differences.join("\n"));
+}
+
 #[test]
 fn the_binary_says_its_version_and_where_its_configuration_is() {
     let nginx = programs::nginx().unwrap();

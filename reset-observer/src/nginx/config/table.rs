@@ -15,6 +15,10 @@ use super::source::{Contents, Source};
 pub(super) struct Table(BTreeMap<PathBuf, Vec<u8>>);
 
 impl Table {
+    pub(super) fn of(files: impl Iterator<Item = (PathBuf, Vec<u8>)>) -> Self {
+        Self(files.collect())
+    }
+
     pub(super) fn new<const N: usize>(files: [(&str, &str); N]) -> Self {
         Self(files.into_iter().map(|(path, text)| (path.into(), text.as_bytes().to_vec())).collect())
     }
