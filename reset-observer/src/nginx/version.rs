@@ -169,8 +169,9 @@ impl Build {
     pub fn argument(&self, name: &str) -> Option<&str> {
         let words =
             self.arguments.as_deref()?.split_ascii_whitespace().map(|word| word.trim_start_matches(['\'', '"']));
-        let values = words.filter_map(|word| word.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='));
-        values.last().map(|value| value.trim_matches(['\'', '"']))
+        // The last one counts.
+        let mut values = words.filter_map(|word| word.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='));
+        values.next_back().map(|value| value.trim_matches(['\'', '"']))
     }
 }
 

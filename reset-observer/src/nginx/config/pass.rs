@@ -161,7 +161,9 @@ impl Pass {
         // An upstream block has a name and no port, so a name without one may be such a block.
         match endpoint::server_in_url(url.rest, None)? {
             Endpoint::Name { host, port: None } if is_upstream(&host) => Ok(Target::Upstream(host)),
-            _ => Ok(Target::Server(endpoint::server_in_url(url.rest, url.default_port)?)),
+            Endpoint::Address(_) | Endpoint::Name { .. } | Endpoint::Unix(_) => {
+                Ok(Target::Server(endpoint::server_in_url(url.rest, url.default_port)?))
+            }
         }
     }
 }

@@ -142,7 +142,7 @@ impl Source for Root {
 
 fn contents(bytes: Vec<u8>, stat: &Stat) -> Contents {
     let seconds = Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or_default());
-    let nanoseconds = Duration::from_nanos(u64::try_from(stat.st_mtime_nsec).unwrap_or_default());
+    let nanoseconds = Duration::from_nanos(stat.st_mtime_nsec);
     let modified = SystemTime::UNIX_EPOCH.checked_add(seconds + nanoseconds).unwrap_or(SystemTime::UNIX_EPOCH);
     Contents { bytes, identity: (stat.st_dev, stat.st_ino), modified }
 }

@@ -274,16 +274,15 @@ impl Reader<'_> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> String {
-    let path = path.display();
-    match error.kind() {
-        io::ErrorKind::NotFound => format!("\"{path}\" does not exist: correct the path, or make the file"),
-        io::ErrorKind::PermissionDenied => {
-            format!("may not read \"{path}\": grant CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
-        }
-        io::ErrorKind::IsADirectory => {
-            format!("\"{path}\" is a directory, and nginx wants files: include \"{path}/*\"")
-        }
-        _ => format!("cannot read \"{path}\": {error}"),
+    let (path, kind) = (path.display(), error.kind());
+    if kind == io::ErrorKind::NotFound {
+        format!("\"{path}\" does not exist: correct the path, or make the file")
+    } else if kind == io::ErrorKind::PermissionDenied {
+        format!("may not read \"{path}\": grant CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
+    } else if kind == io::ErrorKind::IsADirectory {
+        format!("\"{path}\" is a directory, and nginx wants files: include \"{path}/*\"")
+    } else {
+        format!("cannot read \"{path}\": {error}")
     }
 }
 
