@@ -19,7 +19,7 @@ use reset_observer::nginx::{
 const NAMES: [&str; 8] = ["main", "a", "b", "c", "d1", "d2", ".e", "f"];
 
 /// More files are not given: the reader's own bound is 20,000, at which an input takes a tenth of a second.
-const MAX_READS: usize = 200;
+const MAX_READS: usize = 16;
 
 struct Pieces<'a> {
     pieces: Vec<&'a [u8]>,
