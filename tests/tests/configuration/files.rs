@@ -98,33 +98,57 @@ fn the_binary_says_its_version_and_where_its_configuration_is() {
     assert!(said.contains(&format!("--conf-path={}", main.display())), "{main:?}");
 }
 
-#[test]
-fn a_running_nginx_is_asked_for_nothing() {
-    let bench = Bench::new();
-    let text = "upstream a { server 10.0.0.1:3000; keepalive 7; }\nserver { listen unix:SOCKET; }";
-    let socket = bench.path("socket").display().to_string();
-    fs::write(bench.path("case.conf"), text.replace("SOCKET", &socket)).unwrap();
-    let (configuration, prefix) = (bench.path("nginx.conf"), bench.dir.path());
-    let launch = lab::child::Launch::new("nginx", programs::nginx().unwrap())
-        .gently()
-        .arg("-p")
-        .arg(prefix)
-        .arg("-c")
-        .arg(&configuration);
+/// Starts what leads to nginx with this bench's configuration, and waits until nginx is up.
+fn start(bench: &Bench, launch: lab::child::Launch) -> lab::child::Child {
+    let launch = launch.gently().arg("-p").arg(bench.dir.path()).arg("-c").arg(bench.path("nginx.conf"));
     let master = launch.args(["-e", "stderr", "-g", "daemon off; worker_processes 2; user root;"]).start().unwrap();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
     while !bench.path("pid").exists() {
         assert!(std::time::Instant::now() < deadline, "nginx did not come up: {:?}", master.stderr.all());
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
+    master
+}
+
+/// An upstream block of this name, and a server that needs no port.
+fn upstream(bench: &Bench, name: &str) -> String {
+    let socket = bench.path("socket");
+    format!("upstream {name} {{ server 10.0.0.1:3000; keepalive 7; }}\nserver {{ listen unix:{}; }}", socket.display())
+}
+
+#[test]
+fn a_running_nginx_is_asked_for_nothing() {
+    let bench = Bench::new();
+    fs::write(bench.path("case.conf"), upstream(&bench, "a")).unwrap();
+    let master = start(&bench, lab::child::Launch::new("nginx", programs::nginx().unwrap()));
     let running = Running::read(master.pid()).unwrap();
     assert!(running.configuration.problems.is_empty(), "{:?}", running.configuration.problems);
     assert_eq!(running.configuration.worker_processes.as_deref(), Some("2"));
-    assert_eq!(
-        running.configuration.upstreams[0].place.to_string(),
-        format!("{}:1", bench.path("case.conf").display())
-    );
+    let place = format!("{}:1", bench.path("case.conf").display());
+    assert_eq!(running.configuration.upstreams[0].place.to_string(), place);
     let found = running.index.label("10.0.0.1:3000".parse().unwrap()).unwrap();
     assert_eq!((found.name().as_deref(), found.server()), (Some("a"), Some("10.0.0.1:3000")));
     assert!(running.version.is_some());
+}
+
+#[test]
+fn an_absolute_link_is_followed_where_nginx_sees_it() {
+    if !programs::has_root() {
+        return;
+    }
+    let bench = Bench::new();
+    for (place, name) in [("seen", "of_the_host"), ("own", "of_the_container")] {
+        fs::create_dir(bench.path(place)).unwrap();
+        fs::write(bench.path(place).join("target"), upstream(&bench, name)).unwrap();
+    }
+    symlink(bench.path("seen/target"), bench.path("case.conf")).unwrap();
+    // In a mount namespace of its own, nginx sees another directory at the path of the link's target.
+    let script = "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"";
+    let launch = lab::child::Launch::new("nginx", "unshare").args(["--mount", "--propagation", "private", "sh", "-c"]);
+    let launch =
+        launch.args([script, "sh"]).arg(bench.path("own")).arg(bench.path("seen")).arg(programs::nginx().unwrap());
+    let master = start(&bench, launch);
+    let running = Running::read(master.pid()).unwrap();
+    assert_eq!(running.configuration.upstreams[0].name, "of_the_container", "{:?}", running.configuration.problems);
+    assert_eq!(bench.ours().upstreams[0].name, "of_the_host");
 }
