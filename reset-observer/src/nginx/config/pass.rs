@@ -141,7 +141,7 @@ impl Pass {
         };
         let text = String::from_utf8_lossy(argument).into_owned();
         let read = match without_scheme(argument, protocol) {
-            _ if argument.contains(&b'$') => Ok((protocol, Target::Dynamic)),
+            url if argument.contains(&b'$') => Ok(Self::target_with_variables(url, protocol, is_upstream)),
             Ok(url) => {
                 let refused = |says| format!("{says} in upstream \"{}\"", String::from_utf8_lossy(url.rest));
                 Self::target(&url, is_upstream).map(|target| (url.protocol, target)).map_err(refused)
@@ -155,6 +155,21 @@ impl Pass {
             }
             Err(says) => Err(directive.problem(&says)),
         })
+    }
+
+    /// Variables in the path choose no server: `http://backend/$1`, `http://backend$request_uri`.
+    fn target_with_variables(
+        url: Result<Url<'_>, &'static str>,
+        protocol: Protocol,
+        is_upstream: &dyn Fn(&str) -> bool,
+    ) -> (Protocol, Target) {
+        let Ok(url) = url else { return (protocol, Target::Dynamic) };
+        let paths = [b"$request_uri" as &[u8], b"${request_uri}", b"$uri", b"${uri}", b"/", b"?"];
+        let end = (0..url.rest.len()).find(|at| paths.iter().any(|path| url.rest[*at..].starts_with(path)));
+        let server = Url { rest: &url.rest[..end.unwrap_or(url.rest.len())], ..url };
+        let is_fixed = !server.rest.contains(&b'$');
+        let target = is_fixed.then(|| Self::target(&server, is_upstream).ok()).flatten();
+        (url.protocol, target.unwrap_or(Target::Dynamic))
     }
 
     fn target(url: &Url<'_>, is_upstream: &dyn Fn(&str) -> bool) -> Result<Target, &'static str> {

@@ -94,6 +94,22 @@ fn requests_are_passed_to_blocks_servers_or_variables() {
 }
 
 #[test]
+fn variables_in_the_path_choose_no_server() {
+    let target = |url: &str| {
+        let text = format!("http {{ upstream a {{ server b; }} server {{ location / {{ proxy_pass {url}; }} }} }}");
+        configuration(&text).passes[0].target.clone()
+    };
+    for url in ["http://a$request_uri", "http://a/$1", "http://a${uri}", "http://a?x=$y"] {
+        assert_eq!(target(url), Target::Upstream("a".into()), "{url}");
+    }
+    let address = Target::Server(Endpoint::Address("10.0.0.1:81".parse().unwrap()));
+    assert_eq!(target("https://10.0.0.1:81/$uri"), address);
+    for url in ["http://$host", "http://a$x/", "$scheme://a", "http://a:$port/", "http://unix:/$x"] {
+        assert_eq!(target(url), Target::Dynamic, "{url}");
+    }
+}
+
+#[test]
 fn settings_pass_inwards_and_the_innermost_counts() {
     let configuration = configuration(TYPICAL);
     let read_timeouts: Vec<_> = configuration
