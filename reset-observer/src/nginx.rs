@@ -1,7 +1,9 @@
 //! Who nginx is on this host: its master and worker processes, and the sockets they listen on.
 
+pub mod config;
 mod proc_fs;
 pub mod processes;
 mod sock_diag;
 mod socket_list;
 pub mod sockets;
+pub mod version;
