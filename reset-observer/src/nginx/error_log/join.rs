@@ -149,7 +149,8 @@ pub struct LineJoiner {
     expected: usize,
     /// Expectations that found no room.
     turned_away: Vec<Ticket>,
-    disturbed_at: Option<KernelTime>,
+    /// When something was missing last: of one worker, or of all (`None`).
+    disturbed: HashMap<Option<(u64, u32)>, KernelTime>,
     serial: u64,
 }
 
@@ -166,7 +167,7 @@ impl LineJoiner {
             lines: 0,
             expected: 0,
             turned_away: Vec::new(),
-            disturbed_at: None,
+            disturbed: HashMap::new(),
             serial: 0,
         }
     }
@@ -185,7 +186,7 @@ impl LineJoiner {
         }
         if line.contested {
             self.counts.contested += 1;
-            self.disturb(written.latest);
+            self.missing(Some((log.instance, line.pid)), written.latest);
         } else if self.lines >= MAX_LINES {
             self.counts.overflow += 1;
             self.disturb(written.latest);
@@ -214,19 +215,27 @@ impl LineJoiner {
     /// Says that lines or ends around `at` are missing: what is not answered by then, and what comes within
     /// [`Windows::reach`], gets no line.
     pub fn disturb(&mut self, at: KernelTime) {
-        self.disturbed_at = self.disturbed_at.max(Some(at));
+        self.missing(None, at);
+    }
+
+    fn missing(&mut self, of: Option<(u64, u32)>, at: KernelTime) {
+        let last = self.disturbed.entry(of).or_insert(at);
+        *last = at.max(*last);
     }
 
     /// The answers that are due by `now`.
     pub fn poll(&mut self, now: KernelTime) -> Vec<(Ticket, Answer)> {
-        let quiet_from = self.disturbed_at.map(|at| at.after(self.windows.reach));
         let mut answers: Vec<_> = self.turned_away.drain(..).map(|ticket| (ticket, Answer::Ambiguous)).collect();
-        for bucket in self.buckets.values_mut() {
+        let memory = self.windows.reach + self.windows.patience;
+        self.disturbed.retain(|_, at| at.after(memory) >= now);
+        for (key, bucket) in &mut self.buckets {
             let first = answers.len();
             bucket.answer(now, self.windows, &mut answers);
+            let of_worker = Some((key.instance, key.pid));
+            let is_missing = [None, of_worker].iter().any(|of| self.disturbed.contains_key(of));
             for (_, answer) in &mut answers[first..] {
-                if quiet_from.is_some_and(|from| now <= from.after(self.windows.patience)) {
-                    answer.make_ambiguous();
+                if is_missing {
+                    *answer = Answer::Ambiguous;
                 }
                 self.tries.tell(answer);
             }

@@ -77,9 +77,3 @@ pub enum Answer {
     /// nginx wrote no line.
     NoLine,
 }
-
-impl Answer {
-    pub(super) fn make_ambiguous(&mut self) {
-        *self = Self::Ambiguous;
-    }
-}

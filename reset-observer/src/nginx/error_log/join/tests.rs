@@ -246,11 +246,15 @@ fn more_ends_than_there_is_room_for_are_still_answered() {
 }
 
 #[test]
-fn a_contested_line_is_left_out() {
+fn a_contested_line_is_left_out_and_its_worker_with_it() {
     let mut joiner = joiner();
     joiner.expect(end(Ending::Reset, 1000));
-    joiner.line(LOG, line(RESET, "/a\", upstream: \"http://6.6.6.6:80/"), seen(1001));
-    assert!(matches!(joiner.poll(ms(1400))[..], [(_, Answer::Ambiguous)]));
+    joiner.expect(Expectation { pid: 3633, ..end(Ending::Reset, 1000) });
+    joiner.line(LOG, line(RESET, "/a HTTP/1.1\", upstream: \"http://6.6.6.6:80/"), seen(1001));
+    joiner.line(LOG, line_of(3633, "10.99.2.1:3000", RESET, "/b"), seen(1001));
+    let answers = answers(&mut joiner, 1400);
+    assert_eq!(answers[0].1, Answer::Ambiguous);
+    assert_eq!(request(&answers[1].1), Some("GET /b HTTP/1.1"));
     assert_eq!(joiner.counts().contested, 1);
 }
 

@@ -42,16 +42,23 @@ pub(super) fn split(rest: &[u8]) -> (&[u8], Option<&[u8]>) {
     (rest, None)
 }
 
-/// Whether more than one reading of the tail is possible: text from outside imitates it.
+/// Whether more than one reading of the tail is possible, because text from outside imitates it.
 pub(super) fn is_contested(rest: &[u8]) -> bool {
-    let repeats = |needle| find(rest, needle) != rfind(rest, needle);
     let mut tails = 0;
     let mut from = 0;
     while let Some((_, address)) = next_client(rest, from) {
         tails += usize::from(client(&rest[address..]).is_some_and(|(_, after)| after.starts_with(SERVER)));
         from = address;
     }
-    tails > 1 || repeats(UPSTREAM)
+    tails > 1 || !upstream_is_clear(rest)
+}
+
+/// One upstream, or one that directly follows a request line with its version: what comes later then, in a header, is
+/// no part of the line's own grammar.
+fn upstream_is_clear(rest: &[u8]) -> bool {
+    let starts = || (0..rest.len()).filter(|at| rest[*at..].starts_with(UPSTREAM));
+    let after_version = |at: &usize| rest[..*at].strip_suffix(b"\"").is_some_and(ends_with_version);
+    starts().nth(1).is_none() || starts().filter(after_version).count() == 1
 }
 
 /// Where the next `, client: ` begins, and where its address does. `stream` writes `, udp client: ` too.

@@ -16,21 +16,40 @@ fn quotes_and_commas_in_a_request_do_not_end_it() {
     assert!(!line.contested);
 }
 
+const FORGED: &str = ", upstream: \"http://6.6.6.6:80/";
+
 #[test]
-fn an_upstream_within_a_request_or_a_referrer_makes_the_line_contested() {
-    let forged = ", upstream: \"http://6.6.6.6:80/";
-    let in_request = line(&format!(
-        "{HEAD}{SAID}, client: 10.0.0.9, server: s, request: \"GET /a\"{forged} HTTP/1.1\", \
+fn an_upstream_within_a_header_does_not_deceive() {
+    let line = line(&format!(
+        "{HEAD}{SAID}, client: 10.0.0.9, server: s, request: \"GET /a HTTP/1.1\", upstream: \"http://10.0.0.1:80/a\", \
+         host: \"x\", referrer: \"a\"{FORGED}\""
+    ));
+    assert!(!line.contested);
+    assert_eq!(line.upstream.unwrap().peer.tcp(), Some(([10, 0, 0, 1], 80).into()));
+}
+
+#[test]
+fn an_upstream_within_a_request_does_not_deceive() {
+    let line = line(&format!(
+        "{HEAD}{SAID}, client: 10.0.0.9, server: s, request: \"GET /a\"{FORGED} HTTP/1.1\", \
          upstream: \"http://10.0.0.1:80/a\", host: \"x\""
     ));
-    assert!(in_request.contested);
-    assert_eq!(in_request.upstream.unwrap().peer.tcp(), Some(([10, 0, 0, 1], 80).into()));
-    let in_referrer = line(&format!(
-        "{HEAD}{SAID}, client: 10.0.0.9, server: s, request: \"GET /a HTTP/1.1\", upstream: \"http://10.0.0.1:80/a\", \
-         host: \"x\", referrer: \"a\"{forged}\""
-    ));
-    assert!(in_referrer.contested);
-    assert_eq!(in_referrer.upstream.unwrap().peer.tcp(), Some(([10, 0, 0, 1], 80).into()));
+    assert!(!line.contested);
+    assert_eq!(line.upstream.unwrap().peer.tcp(), Some(([10, 0, 0, 1], 80).into()));
+}
+
+#[test]
+fn a_line_with_two_readings_is_contested() {
+    let of = |request: &str, host: &str| {
+        line(&format!(
+            "{HEAD}{SAID}, client: 10.0.0.9, server: s, request: \"{request}\", upstream: \"http://10.0.0.1:80/a\"{host}"
+        ))
+    };
+    // nginx before 1.21.1 let spaces into the path of an HTTP/2 request.
+    assert!(of(&format!("GET /a HTTP/1.1\"{FORGED} HTTP/2.0"), "").contested);
+    assert!(of(&format!("GET /a\"{FORGED}"), "").contested, "HTTP/0.9 has no version");
+    let forged = format!(", host: \"x\", referrer: \"GET / HTTP/1.1\"{FORGED}\"");
+    assert!(of("GET /a HTTP/1.1", &forged).contested);
 }
 
 #[test]
