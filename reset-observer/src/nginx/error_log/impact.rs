@@ -66,15 +66,15 @@ pub fn impact(failed: FailedTry<'_>, rules: &NextUpstream) -> Impact {
         return Impact::RequestFailed;
     }
     let Some(action) = failed.action else { return Impact::Unknown };
-    match action {
-        Action::ConnectingToUpstream | Action::TlsHandshakingToUpstream => {
-            all_of(&[reason.allowed(rules), tries_left(failed, rules, reason)])
-        }
-        Action::SendingRequest | Action::ReadingResponseHeader => {
-            all_of(&[reason.allowed(rules), may_be_repeated(failed.method, rules), tries_left(failed, rules, reason)])
-        }
-        after if after.after_response_header() => Impact::RequestFailed,
-        _ => Impact::Unknown,
+    let (allowed, left) = (reason.allowed(rules), tries_left(failed, rules, reason));
+    if action.after_response_header() {
+        Impact::RequestFailed
+    } else if matches!(action, Action::ConnectingToUpstream | Action::TlsHandshakingToUpstream) {
+        all_of(&[allowed, left])
+    } else if matches!(action, Action::SendingRequest | Action::ReadingResponseHeader) {
+        all_of(&[allowed, may_be_repeated(failed.method, rules), left])
+    } else {
+        Impact::Unknown
     }
 }
 

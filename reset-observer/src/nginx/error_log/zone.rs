@@ -49,7 +49,7 @@ impl Zone {
         match ambiguous.offset() {
             AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Gap { .. } => ambiguous.compatible().ok(),
             AmbiguousOffset::Fold { .. } => {
-                let (earlier, later) = (ambiguous.clone().earlier().ok()?, ambiguous.later().ok()?);
+                let (earlier, later) = (ambiguous.earlier().ok()?, ambiguous.later().ok()?);
                 let far = |instant: Timestamp| instant.duration_since(near).unsigned_abs();
                 Some(if far(earlier) < far(later) { earlier } else { later })
             }

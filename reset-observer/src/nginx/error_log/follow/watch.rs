@@ -5,7 +5,7 @@ use std::{
     mem::MaybeUninit,
     os::fd::{AsRawFd as _, OwnedFd},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -16,6 +16,12 @@ use rustix::{
 /// The longest wait.
 const TICK: Duration = Duration::from_millis(200);
 
+/// The same while a log is being rotated.
+const HURRIED_TICK: Duration = Duration::from_millis(10);
+
+/// A log that was moved away is expected to be made anew within this time: nginx is told to right after.
+const HURRY: Duration = Duration::from_secs(1);
+
 /// Between two turns at least: a storm of lines is read in pieces of a millisecond, not line by line.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -23,7 +29,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(super) struct Watch {
     inotify: Option<OwnedFd>,
-    moved: bool,
+    /// A file was moved or deleted at this time: the next one appears soon.
+    moved_at: Option<Instant>,
 }
 
 impl Watch {
@@ -32,7 +39,7 @@ impl Watch {
         if let Err(error) = &inotify {
             log::info!("error logs are looked at five times a second, because inotify does not work: {error}");
         }
-        Self { inotify: inotify.ok(), moved: false }
+        Self { inotify: inotify.ok(), moved_at: None }
     }
 
     /// Watches an open file. Its watch ends with the file.
@@ -46,24 +53,26 @@ impl Watch {
         }
     }
 
-    /// Whether a watched file was moved, deleted or unlinked before the last wait ended.
-    pub(super) const fn something_moved(&self) -> bool {
-        self.moved
+    /// Whether a watched file was moved, deleted or unlinked within the last second.
+    pub(super) fn something_moved(&self) -> bool {
+        self.moved_at.is_some_and(|at| at.elapsed() < HURRY)
     }
 
     /// Waits for a change, at most a fifth of a second.
     pub(super) fn wait(&mut self) {
-        self.moved = false;
         let Some(inotify) = &self.inotify else { return thread::sleep(TICK) };
         thread::sleep(PAUSE);
-        let timeout = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
+        let tick = if self.something_moved() { HURRIED_TICK } else { TICK };
+        let timeout = Timespec { tv_sec: 0, tv_nsec: tick.subsec_nanos().into() };
         // An error, such as a signal, ends the wait early, which does no harm.
         let _ = poll(&mut [PollFd::new(inotify, PollFlags::IN)], Some(&timeout));
         let mut room = [MaybeUninit::uninit(); 4096];
         let mut events = inotify::Reader::new(inotify, &mut room);
         let gone = ReadFlags::ATTRIB | ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::IGNORED;
         while let Ok(event) = events.next() {
-            self.moved |= event.events().intersects(gone);
+            if event.events().intersects(gone) {
+                self.moved_at = Some(Instant::now());
+            }
         }
     }
 }

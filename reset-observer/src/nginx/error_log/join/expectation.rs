@@ -71,12 +71,9 @@ const fn is_silence(errno: i32) -> bool {
 /// Over TLS the alert `close_notify` may come before the reset, and nginx takes it for the end.
 fn after_reset(line: &Line) -> bool {
     let over_tls = line.upstream.as_ref().is_some_and(|upstream| upstream.scheme.ends_with('s'));
-    match line.complaint.kind {
-        Kind::Failed | Kind::TlsPeerClosed => {
-            matches!(line.complaint.errno, Some(ECONNRESET | EPIPE | ECONNABORTED))
-        }
-        kind => over_tls && kind == Kind::PrematurelyClosed,
-    }
+    let kind = line.complaint.kind;
+    let by_reset = matches!(line.complaint.errno, Some(ECONNRESET | EPIPE | ECONNABORTED));
+    (by_reset && matches!(kind, Kind::Failed | Kind::TlsPeerClosed)) || (over_tls && kind == Kind::PrematurelyClosed)
 }
 
 fn after_fin(line: &Line) -> bool {
