@@ -121,6 +121,8 @@ closed_enum! {
     }
 }
 
+pub(crate) use closed_enum;
+
 mod evidence;
 
 pub use evidence::Evidence;

@@ -1,0 +1,78 @@
+//! Waits until a file that is read has changed.
+
+use std::{
+    fs::File,
+    mem::MaybeUninit,
+    os::fd::{AsRawFd as _, OwnedFd},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags},
+};
+
+/// The longest wait.
+const TICK: Duration = Duration::from_millis(200);
+
+/// The same while a log is being rotated.
+const HURRIED_TICK: Duration = Duration::from_millis(10);
+
+/// A log that was moved away is expected to be made anew within this time: nginx is told to right after.
+const HURRY: Duration = Duration::from_secs(1);
+
+/// Between two turns at least: a storm of lines is read in pieces of a millisecond, not line by line.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Waits by inotify where that works, and by the clock.
+#[derive(Debug)]
+pub(super) struct Watch {
+    inotify: Option<OwnedFd>,
+    /// A file was moved or deleted at this time: the next one appears soon.
+    moved_at: Option<Instant>,
+}
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+        if let Err(error) = &inotify {
+            log::info!("error logs are looked at five times a second, because inotify does not work: {error}");
+        }
+        Self { inotify: inotify.ok(), moved_at: None }
+    }
+
+    /// Watches an open file. Its watch ends with the file.
+    pub(super) fn add(&self, file: &File) {
+        let Some(inotify) = &self.inotify else { return };
+        // By its descriptor: its path may mean another file here, or none.
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let changes = WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF;
+        if let Err(error) = inotify::add_watch(inotify, path, changes) {
+            log::debug!("an error log is only looked at five times a second: {error}");
+        }
+    }
+
+    /// Whether a watched file was moved, deleted or unlinked within the last second.
+    pub(super) fn something_moved(&self) -> bool {
+        self.moved_at.is_some_and(|at| at.elapsed() < HURRY)
+    }
+
+    /// Waits for a change, at most a fifth of a second.
+    pub(super) fn wait(&mut self) {
+        let Some(inotify) = &self.inotify else { return thread::sleep(TICK) };
+        thread::sleep(PAUSE);
+        let tick = if self.something_moved() { HURRIED_TICK } else { TICK };
+        let timeout = Timespec { tv_sec: 0, tv_nsec: tick.subsec_nanos().into() };
+        // An error, such as a signal, ends the wait early, which does no harm.
+        let _ = poll(&mut [PollFd::new(inotify, PollFlags::IN)], Some(&timeout));
+        let mut room = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(inotify, &mut room);
+        let gone = ReadFlags::ATTRIB | ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::IGNORED;
+        while let Ok(event) = events.next() {
+            if event.events().intersects(gone) {
+                self.moved_at = Some(Instant::now());
+            }
+        }
+    }
+}

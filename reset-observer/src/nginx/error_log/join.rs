@@ -1,0 +1,283 @@
+//! Finds the line of the error log that belongs to a connection's end.
+//!
+//! Pure: lines, expectations and the time come in, answers and the next deadline go out. A line names the worker, the
+//! server and the second, never the connection; so a line may belong to any connection of that worker to that server
+//! that ended in a way which makes nginx write such a line, not after the line was seen, and not much before it was
+//! written. The rest is bookkeeping ([`pair`](mod@pair)): an answer holds what is the same in every way to give the
+//! connections their lines. Where that leaves more than one request, the request is left out.
+//!
+//! What this rests on: an end that is expected has a line, or a line has its end, within the windows. When something
+//! is known to be missing, say so ([`LineJoiner::disturb`]).
+//!
+//! ```
+//! use reset_observer::nginx::error_log::{
+//!     join::{Answer, Ending, Expectation, LineJoiner, LogId, Windows, Written},
+//!     line::Line,
+//! };
+//! use reset_observer::record::KernelTime;
+//! use std::time::Duration;
+//!
+//! let ms = |ms: u64| KernelTime(ms * 1_000_000);
+//! let mut joiner = LineJoiner::new(Windows::default());
+//! // A reset arrives: the kernel's record says on which connection.
+//! let ticket = joiner.expect(Expectation {
+//!     instance: 1,
+//!     pid: 3632,
+//!     server: ([10, 99, 2, 1], 3000).into(),
+//!     ending: Ending::Reset,
+//!     since: ms(1000),
+//!     at: ms(1000),
+//! });
+//! // nginx writes its line a moment later.
+//! let line = Line::parse(
+//!     b"2026/11/22 13:45:03 [error] 3632#3632: *7 recv() failed (104: Connection reset by peer) while reading \
+//!       response header from upstream, client: 127.0.0.1, server: , request: \"GET /ok HTTP/1.1\", \
+//!       upstream: \"http://10.99.2.1:3000/ok\", host: \"x\"",
+//! )
+//! .unwrap();
+//! joiner.line(LogId { instance: 1, file: 0 }, line, Written { earliest: ms(999), latest: ms(1001) });
+//! assert_eq!(joiner.poll(ms(1100)), [], "another line may come");
+//! let answers = joiner.poll(ms(1000).after(Windows::default().patience + Duration::from_millis(20)));
+//! let [(answered, Answer::Joined(joined))] = &answers[..] else { panic!("{answers:?}") };
+//! assert_eq!(*answered, ticket);
+//! assert_eq!(joined.request.as_deref(), Some("GET /ok HTTP/1.1"));
+//! ```
+
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
+
+mod bucket;
+mod copies;
+mod expectation;
+mod joined;
+mod pair;
+mod tries;
+mod written;
+
+use bucket::{Bucket, Held};
+use copies::Copies;
+use tries::Tries;
+
+pub use expectation::{Ending, Expectation};
+pub use joined::{Answer, Joined};
+pub use written::{Seen, Written};
+
+use super::line::{Kind, Line};
+use crate::record::KernelTime;
+
+/// Lines held at a time, over all servers; a line takes up to 3 KB.
+const MAX_LINES: usize = 8192;
+
+/// Expectations held at a time, over all servers.
+const MAX_EXPECTED: usize = 16_384;
+
+/// Which error log a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LogId {
+    /// The instance of nginx that writes it: a number of the caller's choosing, the same in [`Expectation`]. Process
+    /// ids repeat between pid namespaces, and so do addresses between network namespaces.
+    pub instance: u64,
+    /// Which of its files. nginx writes the same line to each of several `error_log` directives.
+    pub file: u32,
+}
+
+/// Names an expectation until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// An expectation is answered so long after its end. nginx writes the line in the turn of its event loop in which
+    /// it learns of the end, and inotify tells at once, so that a few milliseconds would do on an idle host; the
+    /// settle window of a verdict is waited for anyway.
+    pub patience: Duration,
+    /// [`LineJoiner::expect`] is called within this time after the end. Less than `patience`.
+    pub notice: Duration,
+    /// The longest time between an end and its line. A worker that is held up for longer than `patience` gets its lines
+    /// joined to nothing; held up for longer than this, it could get them joined to other ends.
+    pub reach: Duration,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_millis(300),
+            notice: Duration::from_millis(150),
+            reach: Duration::from_millis(1200),
+        }
+    }
+}
+
+/// What became of lines and expectations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JoinCounts {
+    /// Expectations that got a line of their own.
+    pub own: u64,
+    /// Expectations that got what several lines have in common.
+    pub shared: u64,
+    /// Expectations that could not be told from others.
+    pub ambiguous: u64,
+    /// Expectations without a line.
+    pub without_line: u64,
+    /// Lines that belonged to no expectation within their window, by kind.
+    pub lines_left: HashMap<Kind, u64>,
+    /// Lines left out because text from outside imitates nginx's grammar in them.
+    pub contested: u64,
+    /// Second copies of a line, in another log of the same instance.
+    pub copies: u64,
+    /// Lines and expectations left out because too many were held.
+    pub overflow: u64,
+}
+
+/// A worker and the server that it talked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    instance: u64,
+    pid: u32,
+    server: SocketAddr,
+}
+
+/// Joins lines to the ends of connections.
+#[derive(Debug)]
+pub struct LineJoiner {
+    windows: Windows,
+    buckets: HashMap<Key, Bucket>,
+    copies: Copies,
+    tries: Tries,
+    counts: JoinCounts,
+    lines: usize,
+    expected: usize,
+    /// Expectations that found no room.
+    turned_away: Vec<Ticket>,
+    /// When something was missing last: of one worker, or of all (`None`).
+    disturbed: HashMap<Option<(u64, u32)>, KernelTime>,
+    serial: u64,
+}
+
+impl LineJoiner {
+    /// A joiner that waits as `windows` say.
+    #[must_use]
+    pub fn new(windows: Windows) -> Self {
+        Self {
+            windows,
+            buckets: HashMap::new(),
+            copies: Copies::default(),
+            tries: Tries::default(),
+            counts: JoinCounts::default(),
+            lines: 0,
+            expected: 0,
+            turned_away: Vec::new(),
+            disturbed: HashMap::new(),
+            serial: 0,
+        }
+    }
+
+    /// Takes a line, in the order of its file.
+    pub fn line(&mut self, log: LogId, line: Line, written: Written) {
+        if self.copies.is_copy(log, &line, written.latest, self.windows.reach) {
+            self.counts.copies += 1;
+            return;
+        }
+        let serial = self.next_serial();
+        self.tries.add(log.instance, &line, serial, written.latest);
+        let Some(server) = line.upstream.as_ref().and_then(|upstream| upstream.peer.tcp()) else { return };
+        if !Ending::ALL.iter().any(|ending| ending.fits(&line)) {
+            return;
+        }
+        if line.contested {
+            self.counts.contested += 1;
+            self.missing(Some((log.instance, line.pid)), written.latest);
+        } else if self.lines >= MAX_LINES {
+            self.counts.overflow += 1;
+            self.disturb(written.latest);
+        } else {
+            self.lines += 1;
+            let key = Key { instance: log.instance, pid: line.pid, server };
+            self.buckets.entry(key).or_default().lines.push(Held { line, written, serial });
+        }
+    }
+
+    /// Asks for the line of a connection's end; [`Self::poll`] answers under this ticket, once.
+    pub fn expect(&mut self, expectation: Expectation) -> Ticket {
+        let ticket = Ticket(self.next_serial());
+        if self.expected >= MAX_EXPECTED {
+            self.counts.overflow += 1;
+            self.disturb(expectation.at);
+            self.turned_away.push(ticket);
+            return ticket;
+        }
+        self.expected += 1;
+        let Expectation { instance, pid, server, .. } = expectation;
+        self.buckets.entry(Key { instance, pid, server }).or_default().expect(ticket, expectation, self.windows);
+        ticket
+    }
+
+    /// Says that lines or ends around `at` are missing: what is not answered by then, and what comes within
+    /// [`Windows::reach`], gets no line.
+    pub fn disturb(&mut self, at: KernelTime) {
+        self.missing(None, at);
+    }
+
+    fn missing(&mut self, of: Option<(u64, u32)>, at: KernelTime) {
+        let last = self.disturbed.entry(of).or_insert(at);
+        *last = at.max(*last);
+    }
+
+    /// The answers that are due by `now`.
+    pub fn poll(&mut self, now: KernelTime) -> Vec<(Ticket, Answer)> {
+        let mut answers: Vec<_> = self.turned_away.drain(..).map(|ticket| (ticket, Answer::Ambiguous)).collect();
+        let memory = self.windows.reach + self.windows.patience;
+        self.disturbed.retain(|_, at| at.after(memory) >= now);
+        for (key, bucket) in &mut self.buckets {
+            let first = answers.len();
+            bucket.answer(now, self.windows, &mut answers);
+            let of_worker = Some((key.instance, key.pid));
+            let is_missing = [None, of_worker].iter().any(|of| self.disturbed.contains_key(of));
+            for (_, answer) in &mut answers[first..] {
+                if is_missing {
+                    *answer = Answer::Ambiguous;
+                }
+                self.tries.tell(answer);
+            }
+            bucket.forget(now, self.windows, &mut self.counts);
+        }
+        self.buckets.retain(|_, bucket| !bucket.is_empty());
+        self.lines = self.buckets.values().map(|bucket| bucket.lines.len()).sum();
+        self.expected = self.buckets.values().map(Bucket::expected).sum();
+        answers.iter().for_each(|(_, answer)| self.counts.add(answer));
+        self.tries.forget(now);
+        answers
+    }
+
+    /// When [`Self::poll`] has an answer next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<KernelTime> {
+        let now = (!self.turned_away.is_empty()).then_some(KernelTime(0));
+        self.buckets.values().filter_map(Bucket::next_due).chain(now).min()
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub const fn counts(&self) -> &JoinCounts {
+        &self.counts
+    }
+
+    const fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+}
+
+impl JoinCounts {
+    const fn add(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Joined(joined) if joined.candidates == 1 => self.own += 1,
+            Answer::Joined(_) => self.shared += 1,
+            Answer::Ambiguous => self.ambiguous += 1,
+            Answer::NoLine => self.without_line += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The lines and the ends of one worker and one server.
+
+use super::{
+    super::line::Line,
+    Answer, Expectation, JoinCounts, Joined, Ticket, Windows, Written,
+    pair::{Found, pair},
+};
+use crate::record::KernelTime;
+
+/// Answers are given this far apart, so that a storm of ends is put in order at once and not one after another.
+const TICK_NS: u64 = 20_000_000;
+
+/// A line that belongs to no end yet.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) line: Line,
+    pub(super) written: Written,
+    /// Its place among all lines.
+    pub(super) serial: u64,
+}
+
+#[derive(Debug)]
+struct Expected {
+    ticket: Ticket,
+    expectation: Expectation,
+    due: KernelTime,
+    /// Kept all the same: a line that comes late may be this one's, and then it is no other's.
+    answered: bool,
+    owned: bool,
+}
+
+/// The lines and the ends of one worker and one server.
+#[derive(Debug, Default)]
+pub(super) struct Bucket {
+    expected: Vec<Expected>,
+    pub(super) lines: Vec<Held>,
+}
+
+impl Bucket {
+    pub(super) fn expect(&mut self, ticket: Ticket, expectation: Expectation, windows: Windows) {
+        let due = KernelTime(expectation.at.after(windows.patience).0.div_ceil(TICK_NS).saturating_mul(TICK_NS));
+        self.expected.push(Expected { ticket, expectation, due, answered: false, owned: false });
+    }
+
+    pub(super) fn expected(&self) -> usize {
+        self.expected.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.expected.is_empty() && self.lines.is_empty()
+    }
+
+    pub(super) fn next_due(&self) -> Option<KernelTime> {
+        self.expected.iter().filter(|expected| !expected.answered).map(|expected| expected.due).min()
+    }
+
+    /// Answers what is due by `now`.
+    pub(super) fn answer(&mut self, now: KernelTime, windows: Windows, answers: &mut Vec<(Ticket, Answer)>) {
+        if self.next_due().is_none_or(|due| due > now) {
+            return;
+        }
+        // Of a line that was seen just now, the end may not have been told yet.
+        self.lines.sort_by_key(|held| held.written.latest.after(windows.notice) > now);
+        let mature = self.lines.partition_point(|held| held.written.latest.after(windows.notice) <= now);
+        let ends_of: Vec<Vec<usize>> = self.lines[..mature].iter().map(|held| self.ends_of(held, windows)).collect();
+        let found = pair(&ends_of, self.expected.len());
+        let mut taken = vec![false; self.lines.len()];
+        for (expected, found) in self.expected.iter_mut().zip(&found) {
+            if expected.due > now {
+                continue;
+            }
+            if let Found::Own(line) = found {
+                (taken[*line], expected.owned) = (true, true);
+            }
+            if !std::mem::replace(&mut expected.answered, true) {
+                answers.push((expected.ticket, told(found, &self.lines)));
+            }
+        }
+        self.expected.retain(|expected| !expected.owned);
+        let mut taken = taken.into_iter();
+        self.lines.retain(|_| !taken.next().unwrap_or_default());
+    }
+
+    fn ends_of(&self, held: &Held, windows: Windows) -> Vec<usize> {
+        let may_own = |expected: &Expected| expected.expectation.may_own(&held.line, held.written, windows.reach);
+        self.expected.iter().enumerate().filter(|(_, expected)| may_own(expected)).map(|(index, _)| index).collect()
+    }
+
+    /// Lets go of what can belong to nothing any more.
+    pub(super) fn forget(&mut self, now: KernelTime, windows: Windows, counts: &mut JoinCounts) {
+        let oldest = now.before(windows.patience).before(windows.reach.saturating_mul(2));
+        self.expected.retain(|expected| !expected.answered || expected.expectation.at >= oldest);
+        self.lines.retain(|held| {
+            let keep = held.written.latest >= oldest;
+            if !keep {
+                *counts.lines_left.entry(held.line.complaint.kind).or_default() += 1;
+            }
+            keep
+        });
+    }
+}
+
+fn told(found: &Found, lines: &[Held]) -> Answer {
+    let common = |of: &[usize]| {
+        let lines: Vec<(&Line, u64)> = of.iter().map(|index| (&lines[*index].line, lines[*index].serial)).collect();
+        Joined::of(&lines).map_or(Answer::NoLine, |joined| Answer::Joined(Box::new(joined)))
+    };
+    match found {
+        Found::Own(line) => common(&[*line]),
+        Found::Among(lines) => common(lines),
+        Found::Perhaps => Answer::Ambiguous,
+        Found::Nothing => Answer::NoLine,
+    }
+}

@@ -1,0 +1,121 @@
+//! The ends of connections that make nginx write a line, and which line.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::line::{Action, Call, Kind, Line},
+    written::Written,
+};
+use crate::{record::KernelTime, verdict::closed_enum};
+
+const EPIPE: i32 = 32;
+const ENETUNREACH: i32 = 101;
+const ECONNABORTED: i32 = 103;
+const ECONNRESET: i32 = 104;
+const ETIMEDOUT: i32 = 110;
+const ECONNREFUSED: i32 = 111;
+const EHOSTUNREACH: i32 = 113;
+
+/// nginx writes its line before it cuts a connection itself, in the same turn of its event loop.
+const BEFORE_OWN_CUT: Duration = Duration::from_millis(100);
+
+closed_enum! {
+    /// How a connection ended, as far as nginx's line depends on it.
+    Ending {
+        /// The handshake was answered with a reset or an ICMP error.
+        Refused = "refused",
+        /// A reset on an established connection: recv(2) gives ECONNRESET.
+        Reset = "reset",
+        /// A FIN, whatever came after it: recv(2) gives 0, and only writing fails (`tcp_recvmsg_locked` looks at
+        /// SOCK_DONE before `sk_err`).
+        Closed = "closed",
+        /// Nobody answered until the kernel or nginx gave up.
+        Silent = "silent",
+        /// nginx closed it with the response unfinished, or unread.
+        CutByProxy = "cut_by_proxy",
+    }
+}
+
+impl Ending {
+    /// Whether nginx writes such a line after such an end.
+    #[must_use]
+    pub fn fits(self, line: &Line) -> bool {
+        let said = &line.complaint;
+        let connecting = said.call == Some(Call::Connect) || line.action == Some(Action::ConnectingToUpstream);
+        match self {
+            Self::Refused => said.kind == Kind::Failed && connecting && said.errno.is_some_and(is_refusal),
+            Self::Reset => !connecting && after_reset(line),
+            Self::Closed => !connecting && after_fin(line),
+            Self::Silent => {
+                said.kind == Kind::TimedOut || (said.kind == Kind::Failed && said.errno.is_some_and(is_silence))
+            }
+            Self::CutByProxy => is_reason_to_cut(said.kind),
+        }
+    }
+
+    const fn is_by_proxy(self) -> bool {
+        matches!(self, Self::Silent | Self::CutByProxy)
+    }
+}
+
+const fn is_refusal(errno: i32) -> bool {
+    matches!(errno, ECONNREFUSED | ECONNRESET | EHOSTUNREACH | ENETUNREACH)
+}
+
+const fn is_silence(errno: i32) -> bool {
+    matches!(errno, ETIMEDOUT | EHOSTUNREACH | ENETUNREACH)
+}
+
+/// Over TLS the alert `close_notify` may come before the reset, and nginx takes it for the end.
+fn after_reset(line: &Line) -> bool {
+    let over_tls = line.upstream.as_ref().is_some_and(|upstream| upstream.scheme.ends_with('s'));
+    let kind = line.complaint.kind;
+    let by_reset = matches!(line.complaint.errno, Some(ECONNRESET | EPIPE | ECONNABORTED));
+    (by_reset && matches!(kind, Kind::Failed | Kind::TlsPeerClosed)) || (over_tls && kind == Kind::PrematurelyClosed)
+}
+
+fn after_fin(line: &Line) -> bool {
+    match (line.complaint.kind, line.complaint.call) {
+        (Kind::PrematurelyClosed | Kind::TlsPeerClosed, _) => true,
+        (Kind::Failed, Some(Call::SslHandshake | Call::SslRead)) => line.complaint.errno.is_none(),
+        (Kind::Failed, Some(call)) => call.writes() && matches!(line.complaint.errno, Some(EPIPE | ECONNRESET)),
+        _ => false,
+    }
+}
+
+const fn is_reason_to_cut(kind: Kind) -> bool {
+    use Kind as K;
+    match kind {
+        K::TimedOut | K::TooBigHeader | K::MoreThanContentLength | K::NoValidHeader | K::InvalidResponse => true,
+        K::Rejected | K::PrematureResponse | K::TlsNotVerified | K::ClientClosed | K::ClientTimedOut => true,
+        K::Failed | K::PrematurelyClosed | K::TlsPeerClosed | K::NoLiveUpstreams | K::ServerDisabled => false,
+        K::BufferedToFile | K::KeepaliveClosed | K::ProcessEnded | K::Other => false,
+    }
+}
+
+/// The end of one connection of a worker to a server, with a request outstanding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// The instance of nginx, as in [`LogId`](super::LogId).
+    pub instance: u64,
+    /// Process id of the worker in the pid namespace of nginx.
+    pub pid: u32,
+    /// The server.
+    pub server: SocketAddr,
+    /// How it ended.
+    pub ending: Ending,
+    /// The first event of the end, such as the FIN.
+    pub since: KernelTime,
+    /// The last event known, such as the reset after it.
+    pub at: KernelTime,
+}
+
+impl Expectation {
+    /// Whether a line of the same worker and server may be this one's.
+    pub(super) fn may_own(&self, line: &Line, written: Written, reach: Duration) -> bool {
+        let since = if self.ending.is_by_proxy() { self.since.before(BEFORE_OWN_CUT) } else { self.since };
+        written.latest >= since && written.earliest <= self.at.after(reach) && self.ending.fits(line)
+    }
+}

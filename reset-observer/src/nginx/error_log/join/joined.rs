@@ -1,0 +1,79 @@
+//! What a verdict gets to know from the error log.
+
+use super::super::line::{Action, Call, Client, Kind, Line};
+
+/// What the lines that may be a verdict's own have in common. Each part is the same in all of them, or `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// How many lines these are. One: it is the verdict's own.
+    pub candidates: usize,
+    /// What happened.
+    pub kind: Option<Kind>,
+    /// The call that failed.
+    pub call: Option<Call>,
+    /// Its error number.
+    pub errno: Option<i32>,
+    /// What nginx was doing.
+    pub action: Option<Action>,
+    /// Number of the client's connection.
+    pub connection: Option<u64>,
+    /// Who asked.
+    pub client: Option<Client>,
+    /// The virtual server.
+    pub server: Option<String>,
+    /// The request's method.
+    pub method: Option<String>,
+    /// The request line.
+    pub request: Option<String>,
+    /// The Host header.
+    pub host: Option<String>,
+    /// The same request failed again afterwards, at this server or another. Known for a verdict's own line only, and
+    /// only of what was logged by the time of the answer. A client that asks the same again on its connection within
+    /// that time looks alike.
+    pub failed_again: bool,
+    /// The same request had failed so often before. Known for a verdict's own line only.
+    pub failed_before: u32,
+    /// The place of the verdict's own line among all lines.
+    pub(super) serial: Option<u64>,
+}
+
+impl Joined {
+    /// What these lines, at least one, have in common.
+    pub(super) fn of(lines: &[(&Line, u64)]) -> Option<Self> {
+        let ((first, serial), rest) = lines.split_first()?;
+        let only = rest.is_empty();
+        Some(Self {
+            candidates: lines.len(),
+            kind: common(lines, |line| Some(line.complaint.kind)),
+            call: common(lines, |line| line.complaint.call),
+            errno: common(lines, |line| line.complaint.errno),
+            action: common(lines, |line| line.action),
+            connection: common(lines, |line| line.connection),
+            client: common(lines, |line| line.client.clone()),
+            server: common(lines, |line| line.server.clone()),
+            method: common(lines, |line| line.method().map(str::to_owned)),
+            request: common(lines, |line| line.request.clone()),
+            host: common(lines, |line| line.host.clone()),
+            failed_again: false,
+            failed_before: 0,
+            serial: only.then_some(*serial).filter(|_| first.connection.is_some()),
+        })
+    }
+}
+
+fn common<T: PartialEq>(lines: &[(&Line, u64)], part: impl Fn(&Line) -> Option<T>) -> Option<T> {
+    let (first, _) = lines.first()?;
+    let part_of_first = part(first)?;
+    lines.iter().all(|(line, _)| part(line).as_ref() == Some(&part_of_first)).then_some(part_of_first)
+}
+
+/// The answer to an expectation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// What its line says.
+    Joined(Box<Joined>),
+    /// nginx may have written a line for it, and for which of several ends is not known.
+    Ambiguous,
+    /// nginx wrote no line.
+    NoLine,
+}

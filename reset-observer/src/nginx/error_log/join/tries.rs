@@ -1,0 +1,63 @@
+//! How often a request has failed: nginx logs each try that does.
+
+use std::{
+    collections::{VecDeque, hash_map::RandomState},
+    hash::BuildHasher as _,
+    time::Duration,
+};
+
+use super::{
+    super::line::{Kind, Line},
+    Answer, Ending,
+};
+use crate::record::KernelTime;
+
+/// Tries remembered at a time.
+const MAX_REMEMBERED: usize = 8192;
+
+/// How long a try is remembered: longer than any window of the joiner.
+const MEMORY: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+struct Try {
+    at: KernelTime,
+    serial: u64,
+    request: u64,
+}
+
+/// The failed tries of late, in the order of their lines.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    hasher: RandomState,
+    failed: VecDeque<Try>,
+}
+
+impl Tries {
+    /// Takes a line, if it tells of a try that failed.
+    pub(super) fn add(&mut self, instance: u64, line: &Line, serial: u64, at: KernelTime) {
+        let is_failure = line.complaint.kind == Kind::NoLiveUpstreams || Ending::ALL.iter().any(|end| end.fits(line));
+        let Some(connection) = line.connection.filter(|_| is_failure) else { return };
+        if self.failed.len() >= MAX_REMEMBERED {
+            self.failed.pop_front();
+        }
+        let request = (instance, line.pid, connection, &line.request, &line.subrequest, &line.host);
+        self.failed.push_back(Try { at, serial, request: self.hasher.hash_one(request) });
+    }
+
+    /// Tells an answer that has a line of its own how often that request failed before, and whether it did again.
+    pub(super) fn tell(&self, answer: &mut Answer) {
+        let Answer::Joined(joined) = answer else { return };
+        let Some(own) = self.failed.iter().find(|failed| Some(failed.serial) == joined.serial) else { return };
+        let same = || self.failed.iter().filter(|failed| failed.request == own.request);
+        joined.failed_again = same().any(|other| other.serial > own.serial);
+        joined.failed_before =
+            u32::try_from(same().filter(|other| other.serial < own.serial).count()).unwrap_or(u32::MAX);
+    }
+
+    /// Lets go of old tries.
+    pub(super) fn forget(&mut self, now: KernelTime) {
+        while self.failed.front().is_some_and(|failed| failed.at.after(MEMORY) < now) {
+            self.failed.pop_front();
+        }
+    }
+}
