@@ -10,14 +10,14 @@ fn parse(line: &str) -> Result<Cli, String> {
 fn observe(line: &str) -> ObserveArgs {
     match parse(&format!("reset-observer observe {line}")).unwrap().command {
         Command::Observe(args) => args,
-        Command::Daemon(_) | Command::Doctor(_) => panic!("not observe"),
+        Command::Daemon(_) | Command::Doctor(_) | Command::Explain(_) => panic!("not observe"),
     }
 }
 
 fn daemon(line: &str) -> DaemonArgs {
     match parse(&format!("reset-observer daemon {line}")).unwrap().command {
         Command::Daemon(args) => args,
-        Command::Observe(_) | Command::Doctor(_) => panic!("not daemon"),
+        Command::Observe(_) | Command::Doctor(_) | Command::Explain(_) => panic!("not daemon"),
     }
 }
 
@@ -115,4 +115,20 @@ fn unknown_flags_and_no_command_are_bad_usage() {
 fn help_says_which_question_is_answered_and_shows_examples() {
     let help = refusal("--help");
     assert!(help.contains("keepalive race") && help.contains("observe --port 3000"), "{help}");
+}
+
+#[test]
+fn a_cause_and_a_piece_of_evidence_can_be_explained() {
+    let topic = |line: &str| match parse(line).unwrap().command {
+        Command::Explain(args) => args.topic.map(Topic::name),
+        Command::Observe(_) | Command::Daemon(_) | Command::Doctor(_) => panic!("not explain"),
+    };
+    assert_eq!(topic("reset-observer explain"), None);
+    assert!(Topic::all().all(|each| topic(&format!("reset-observer explain {}", each.name())) == Some(each.name())));
+}
+
+#[test]
+fn an_unknown_cause_is_refused_with_the_nearest_one() {
+    let message = refusal("explain keepalive");
+    assert!(message.contains("a similar value exists: 'keepalive_race'"), "{message}");
 }
