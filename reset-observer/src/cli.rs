@@ -9,6 +9,10 @@ use reset_observer_ebpf::{MAX_OWNERS, MAX_PORTS};
 
 use crate::{container::POD_LOGS, nginx::processes::ProcessName};
 
+mod explain;
+
+pub use explain::{ExplainArgs, Topic};
+
 const ABOUT: &str = "Says why TCP connections between nginx and its upstream servers are reset";
 
 const LONG_ABOUT: &str = "\
@@ -30,6 +34,8 @@ Examples:
       wait for the next failure, then end
   reset-observer doctor
       can this host be observed, and what is missing if not
+  reset-observer explain keepalive_race
+      what a cause means, how to make sure, and what to change
   reset-observer daemon --web.listen-address 0.0.0.0:9924
       metrics for Prometheus at http://HOST:9924/metrics
 
@@ -69,6 +75,10 @@ pub enum Command {
     /// this process, nginx. Loads and attaches the programs for an instant to see that it works. Exit status: 0 if
     /// everything required is there, else 2.
     Doctor(DoctorArgs),
+    /// Say what a cause means, how to make sure, and what to change
+    ///
+    /// Without a name, every cause with one line.
+    Explain(ExplainArgs),
 }
 
 /// What to watch, in all commands that load the programs.
@@ -246,7 +256,7 @@ impl Command {
         match self {
             Self::Observe(args) => Some(&mut args.watch),
             Self::Daemon(args) => Some(&mut args.watch),
-            Self::Doctor(_) => None,
+            Self::Doctor(_) | Self::Explain(_) => None,
         }
     }
 }

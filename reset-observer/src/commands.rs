@@ -6,6 +6,7 @@ use crate::cli::{Cli, Command};
 
 mod daemon;
 mod doctor;
+mod explain;
 mod losses;
 mod observe;
 mod session;
@@ -52,6 +53,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
             Command::Observe(args) => observe::run(args).await,
             Command::Daemon(args) => daemon::run(args).await,
             Command::Doctor(args) => doctor::run(args),
+            Command::Explain(args) => explain::run(args),
         }
     })
 }

@@ -14,10 +14,11 @@ pub mod json;
 pub mod log;
 pub mod losses;
 pub mod metrics;
+pub mod page;
 pub mod servers;
 pub mod summary;
 pub mod table;
-mod words;
+pub(crate) mod words;
 
 /// Something that shows what the observer finds, as it finds it.
 pub trait Output {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::verdict::{Evidence, Impact};
 
 /// What a piece of evidence means, as part of a sentence.
-pub(super) const fn evidence(evidence: Evidence) -> &'static str {
+pub(crate) const fn evidence(evidence: Evidence) -> &'static str {
     match evidence {
         Evidence::FinSeen => "the backend's FIN arrived",
         Evidence::FlightNeverAcked => "the backend's kernel acknowledged nothing of the request",

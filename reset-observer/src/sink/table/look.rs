@@ -39,6 +39,10 @@ impl Look {
         self.paint(Style::new().dimmed(), text)
     }
 
+    pub(crate) fn strong(self, text: &str) -> String {
+        self.paint(Style::new().bold(), text)
+    }
+
     /// Red where a request failed, yellow where nginx hid it, green where nothing was hurt.
     pub(super) fn cause(self, verdict: &Verdict, text: &str) -> String {
         let colour = match verdict.impact {
@@ -60,7 +64,7 @@ impl Look {
     }
 
     /// `text` behind `before`, which takes `indent` columns; further lines are indented as far.
-    pub(in crate::sink) fn hang(self, before: &str, text: &str, indent: usize) -> String {
+    pub(crate) fn hang(self, before: &str, text: &str, indent: usize) -> String {
         let lines = wrap::wrap(text, self.width, indent).join(&format!("\n{:indent$}", ""));
         format!("{}\n", format!("{before}{lines}").trim_end())
     }
