@@ -7,6 +7,7 @@ use crate::cli::{Cli, Command};
 mod daemon;
 mod doctor;
 mod losses;
+mod memory;
 mod observe;
 mod session;
 

@@ -201,6 +201,14 @@ impl<'a> Facts<'a> {
         ttls.is_some_and(|(ttl, syn_ack)| ttl.abs_diff(syn_ack) > SAME_PATH_HOPS)
     }
 
+    /// The same, compared with the server's other connections where this one's SYN-ACK was not seen. Behind one address
+    /// there may be several hosts at different distances, so this decides nothing by itself.
+    fn ttl_unlike_learned(&self) -> bool {
+        let packet = self.packet().filter(|packet| packet.syn_ack_ttl.is_none());
+        let ttls = packet.and_then(|packet| Some((packet.ttl, self.case.server.syn_ack_ttl?)));
+        ttls.is_some_and(|(ttl, syn_ack)| ttl.abs_diff(syn_ack) > SAME_PATH_HOPS)
+    }
+
     /// The server as a whole went away around that time.
     pub(super) fn server_vanished(&self) -> bool {
         self.case.server.refused
@@ -236,6 +244,8 @@ impl<'a> Facts<'a> {
             (self.peer_left_request_unread(), Evidence::RequestLeftUnread),
             (self.case.oom_killed, Evidence::OomKilled),
             (self.ttl_unlike_syn_ack(), Evidence::TtlUnlikeSynAck),
+            (self.ttl_unlike_learned(), Evidence::TtlUnlikeLearned),
+            (self.case.server.size_repeats(), Evidence::SizeRepeats),
             (self.rst_of_live_socket(), Evidence::RstOfLiveSocket),
             (self.rst_of_unknown_connection(), Evidence::RstOfUnknownConnection),
             (self.case.server.refused, Evidence::ServerRefused),
