@@ -273,3 +273,6 @@ impl<'a> Facts<'a> {
         Some(Decision { impact: Impact::None, ..decision })
     }
 }
+
+#[cfg(test)]
+mod tests;
