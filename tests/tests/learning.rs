@@ -23,7 +23,8 @@ const CLOSES: usize = 3;
 #[test]
 fn the_idle_timeout_of_a_backend_is_known_after_three_closes_and_at_once_after_a_restart() {
     if programs::has_root() {
-        learn_and_recall(Kind::Fault(&["--idle-close-ms", "500"]), Duration::from_millis(500)).unwrap();
+        let backend = Kind::Fault(&["--idle-close-ms", "500"]);
+        learn_and_recall(backend, Settings::default(), Duration::from_millis(500)).unwrap();
     }
 }
 
@@ -31,7 +32,15 @@ fn the_idle_timeout_of_a_backend_is_known_after_three_closes_and_at_once_after_a
 fn so_is_the_idle_timeout_of_real_node() {
     if programs::has_root() {
         // Node closes a second later than its `keepAliveTimeout` says.
-        learn_and_recall(Kind::Node(100), Duration::from_millis(1100)).unwrap();
+        learn_and_recall(Kind::Node(100), Settings::default(), Duration::from_millis(1100)).unwrap();
+    }
+}
+
+#[test]
+fn so_is_the_idle_timeout_of_real_node_that_says_goodbye_by_tls() {
+    if programs::has_root() {
+        let nginx = Settings { tls: true, ..Settings::default() };
+        learn_and_recall(Kind::NodeTls(100), nginx, Duration::from_millis(1100)).unwrap();
     }
 }
 
@@ -49,10 +58,10 @@ fn a_state_file_that_cannot_be_written_ends_the_daemon_with_what_to_do() {
     }
 }
 
-fn learn_and_recall(backend: Kind, truth: Duration) -> Result<()> {
+fn learn_and_recall(backend: Kind, nginx: Settings, truth: Duration) -> Result<()> {
     let _machine = MachineLock::take()?;
     let shape = Shape::Routed { wire: None, router: Router::Plain };
-    let stage = Stage::set_up(&Plan { family: Family::V4, shape, nginx: Settings::default(), backend })?;
+    let stage = Stage::set_up(&Plan { family: Family::V4, shape, nginx, backend })?;
     let scratch = TempDir::new()?;
     let file = scratch.path().join("state.json");
     let mut daemon = remembering(&file)?;

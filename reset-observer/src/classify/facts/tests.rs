@@ -37,7 +37,7 @@ fn the_distance_of_other_connections_is_told_where_this_ones_was_not_seen_and_de
         correlator.handle(abort);
     }
     correlator.poll(at(1500));
-    let mut forged = reset(2000, TcpState::Established, requested(at(1970), 10 * SECOND));
+    let mut forged = reset(2000, TcpState::Established, requested(at(1970), Duration::from_secs(10)));
     forged.record.packet = Some(packet(252, None));
     correlator.handle(forged);
     let cases = correlator.flush();
