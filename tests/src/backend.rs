@@ -21,20 +21,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The events by which a connection that was accepted ends.
 const CLOSES: &[&str] = &["idle_close", "client_closed", "closed_unread"];
 
-/// An ordinary Node server that tells when a connection of its ends.
+/// An ordinary Node server that tells when a connection of its ends. With TLS it says `close_notify` before it closes an
+/// idle connection, as most servers do and Node's own timer does not.
 const NODE_SERVER: &str = r"
 const [address, port, keepAlive, pem] = process.argv.slice(2);
 const say = (event, peer) => process.stdout.write(JSON.stringify({ event, peer }) + '\n');
 const secrets = pem && require('fs').readFileSync(pem);
-const answer = (request, response) => response.end('ok\n');
-const server = pem ? require('https').createServer({ key: secrets, cert: secrets }, answer) : require('http').createServer(answer);
-server.keepAliveTimeout = Number(keepAlive);
+const server = pem ? require('https').createServer({ key: secrets, cert: secrets }) : require('http').createServer();
+server.keepAliveTimeout = pem ? 0 : Number(keepAlive);
+server.on('request', (request, response) => {
+  const socket = request.socket;
+  clearTimeout(socket.idle);
+  if (pem) response.on('finish', () => { socket.idle = setTimeout(() => socket.end(), Number(keepAlive)); });
+  response.end('ok\n');
+});
 server.on(pem ? 'secureConnection' : 'connection', socket => {
   const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
   const peer = `${host}:${socket.remotePort}`;
   say('accepted', peer);
   let byPeer = false;
-  socket.on('end', () => { byPeer = true; });
+  socket.on('end', () => { byPeer = !socket.writableEnded; });
+  // Whoever is still writing when the other end resets gets an error, and then 'close'.
+  socket.on('error', () => {});
   socket.on('close', () => say(byPeer ? 'client_closed' : 'idle_close', peer));
 });
 server.listen(Number(port), address, () => say('ready', null));
@@ -47,7 +55,7 @@ pub enum Kind {
     Fault(&'static [&'static str]),
     /// Real Node with this `keepAliveTimeout` in milliseconds; Node 20 closes a second later than it says.
     Node(u32),
-    /// The same with TLS, for [`crate::nginx::Settings::tls`].
+    /// Node with TLS, for [`crate::nginx::Settings::tls`], that closes an idle connection after so many milliseconds.
     NodeTls(u32),
     /// Nobody listens.
     Nobody,

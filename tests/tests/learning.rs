@@ -40,7 +40,7 @@ fn so_is_the_idle_timeout_of_real_node() {
 fn so_is_the_idle_timeout_of_real_node_that_says_goodbye_by_tls() {
     if programs::has_root() {
         let nginx = Settings { tls: true, ..Settings::default() };
-        learn_and_recall(Kind::NodeTls(100), nginx, Duration::from_millis(1100)).unwrap();
+        learn_and_recall(Kind::NodeTls(800), nginx, Duration::from_millis(800)).unwrap();
     }
 }
 

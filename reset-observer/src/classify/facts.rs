@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Decision;
 use crate::{
-    correlate::{Case, IdleTimeout},
+    correlate::{Case, IdleTimeout, learned::farewell_unread},
     record::{Exit, LastPayload, Packet, Record, Snapshot, TcpState},
     verdict::{Cause, Confidence, Evidence, Impact, Leg},
 };
@@ -141,6 +141,12 @@ impl<'a> Facts<'a> {
 
     pub(super) fn idle_matches(&self) -> bool {
         self.idle_timeout().zip(self.idle_before_request()).is_some_and(|(timeout, gap)| timeout.matches(gap))
+    }
+
+    /// The server said farewell on an idle connection (TLS `close_notify`, GOAWAY), and nginx closed with that unread,
+    /// before the FIN came: since the last request.
+    pub(super) fn farewell_unread(&self) -> Option<Duration> {
+        farewell_unread(&self.case.connection)
     }
 
     /// How the backend's process on this host ended, if it closed this very connection while ending.

@@ -2,7 +2,8 @@ use super::*;
 use crate::{
     classify::classify,
     correlate::Correlator,
-    sample::{acknowledged, at, from_port, idle, proxy, requested, reset},
+    record::Event,
+    sample::{acknowledged, at, from_port, idle, proxy, requested, reset, upstream},
 };
 
 /// The decision on the last of these cuts, each of a connection of its own.
@@ -44,4 +45,30 @@ fn the_distance_of_other_connections_is_told_where_this_ones_was_not_seen_and_de
     let decision = classify(cases.iter().find(|case| case.connection.ends().local == proxy()).expect("a case"));
     assert!(decision.evidence.contains(&Evidence::TtlUnlikeLearned), "{decision:?}");
     assert!(decision.confidence != Confidence::High, "{decision:?}");
+}
+
+#[test]
+fn a_reset_by_nginx_of_a_connection_on_which_the_server_said_farewell_hurts_nobody() {
+    let moment = Duration::from_millis(4);
+    let farewell = Snapshot {
+        unread: 31,
+        bytes_received: 1015,
+        idle_now: Some(moment),
+        since_last_receive: Some(moment),
+        ..idle(Duration::from_millis(5000))
+    };
+    let ours = |port, ms| {
+        let event = Event::ResetSent { active: true, data_after_close: false };
+        from_port(port, upstream(ms, event, TcpState::Established, farewell))
+    };
+    let mut correlator = Correlator::new(Duration::from_millis(300));
+    let mut says = Vec::new();
+    for (port, ms) in (1..).zip([2000, 3000, 4000, 5000]) {
+        correlator.handle(ours(port, ms));
+        let decision = classify(&correlator.poll(at(ms + 400))[0]);
+        says.push((decision.cause, decision.confidence, decision.impact));
+    }
+    let harmless = |confidence| (Cause::IdleClose, confidence, Impact::None);
+    let (low, medium) = (harmless(Confidence::Low), harmless(Confidence::Medium));
+    assert_eq!(says, [low, low, low, medium], "surer once the timeout is learned");
 }

@@ -201,7 +201,7 @@ impl IdleSamples {
         SavedIdle {
             samples: closed.settled.iter().map(sample).collect(),
             kept_ns: self.kept.map(nanoseconds),
-            age_ms: milliseconds(closed.settled.updated().age(now)),
+            age_ms: closed.settled.save(now).age_ms,
         }
     }
 

@@ -74,9 +74,16 @@ fn idle(connection: &Connection, client_left: bool) -> Option<(Duration, Grade)>
         }
         // nginx saw the farewell before the FIN came, and closed with the farewell unread. It closes so for a client that
         // left, too.
-        None if client_left || connection.reset().is_some() => None,
-        None => connection.sent().filter(|sent| aborted_by_us(sent)).and_then(|sent| farewell(sent.snapshot.as_ref()?)),
+        None if client_left => None,
+        None => farewell_unread(connection).map(|idle| (idle, Grade::Farewell)),
     }
+}
+
+/// Since the last request, if all that happened is that the server said farewell, and nginx closed with that unread.
+pub(crate) fn farewell_unread(connection: &Connection) -> Option<Duration> {
+    let alone = connection.fin().is_none() && connection.reset().is_none();
+    let sent = connection.sent().filter(|sent| alone && aborted_by_us(sent))?;
+    farewell(sent.snapshot.as_ref()?).map(|(idle, _)| idle)
 }
 
 fn aborted_by_us(sent: &Record) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{SavedSeries, Stamp};
+use super::{SavedSeries, Stamp, saved::milliseconds};
 use crate::record::KernelTime;
 
 /// How many values are kept of each kind.
@@ -60,10 +60,11 @@ impl<T: Copy + PartialEq> Series<T> {
     }
 
     pub(super) fn save(&self, now: KernelTime) -> SavedSeries<T> {
-        SavedSeries {
-            values: self.values.iter().copied().collect(),
-            age_ms: super::saved::milliseconds(self.updated.age(now)),
+        if self.is_empty() {
+            return SavedSeries::default();
         }
+        let age_ms = milliseconds(self.updated.age(now));
+        SavedSeries { values: self.values.iter().copied().collect(), age_ms }
     }
 
     /// The newest of what was saved, whatever their number.

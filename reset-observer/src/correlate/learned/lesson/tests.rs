@@ -31,6 +31,7 @@ fn close_notify() -> Snapshot {
     }
 }
 
+/// nginx resets the connection that it closes with something unread.
 fn our_reset(ms: u64, snapshot: Snapshot) -> Attributed {
     upstream(ms, Event::ResetSent { active: true, data_after_close: false }, TcpState::Established, snapshot)
 }
