@@ -109,10 +109,10 @@ impl Learned {
         if let Some(gap) = lesson.kept_for {
             self.idle.survived(gap);
         }
-        lesson.response.map(|time| self.responses.add(nanoseconds(time), at));
-        lesson.round_trip.map(|time| self.round_trips.add(nanoseconds(time), at));
-        lesson.syn_ack_ttl.map(|ttl| self.syn_ack_ttls.add(ttl, at));
-        lesson.cut_size.map(|size| self.cut_sizes.add(size, at));
+        self.responses.add(lesson.response.map(nanoseconds), at);
+        self.round_trips.add(lesson.round_trip.map(nanoseconds), at);
+        self.syn_ack_ttls.add(lesson.syn_ack_ttl, at);
+        self.cut_sizes.add(lesson.cut_size, at);
     }
 
     /// Nothing was learned yet.

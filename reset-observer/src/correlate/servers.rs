@@ -15,11 +15,15 @@ pub const MAX_SERVERS: usize = 4096;
 /// So many are forgotten at once when there is no more room, so that finding them costs little for each.
 const FORGOTTEN_AT_ONCE: usize = MAX_SERVERS / 8;
 
+/// To look at every server each time that anything happens would cost more than to keep some a little longer.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 /// The servers by address. Two of one address in different network namespaces are one here.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     known: HashMap<SocketAddr, Server>,
     forgotten: u64,
+    forgotten_before: KernelTime,
     /// Grows with everything learned.
     revision: u64,
 }
@@ -50,6 +54,10 @@ impl Servers {
 
     /// Forgets servers that nothing was learned of and that were not heard of since `before`.
     pub(super) fn forget_before(&mut self, before: KernelTime) {
+        if before < self.forgotten_before.after(LOOK_EVERY) {
+            return;
+        }
+        self.forgotten_before = before;
         self.known.retain(|_, server| !server.is_forgettable(before));
     }
 

@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use super::{
     ENOUGH_SAMPLES, SavedIdle, SavedSample, Stamp, nanoseconds,
-    saved::milliseconds,
     series::{KEPT, Series},
 };
 use crate::record::KernelTime;
@@ -175,10 +174,8 @@ impl IdleSamples {
     }
 
     fn settle(&mut self) {
-        if let Some(instant) = self.instant.take()
-            && let Some(sample) = instant.sample()
-        {
-            self.settled.add(sample, instant.last);
+        if let Some(instant) = self.instant.take() {
+            self.settled.add(instant.sample(), instant.last);
         }
     }
 

@@ -22,9 +22,12 @@ impl<T> Default for Series<T> {
 }
 
 impl<T: Copy + PartialEq> Series<T> {
-    pub(super) fn add(&mut self, value: T, at: KernelTime) {
-        self.push(value);
-        self.updated = Stamp::at(at);
+    /// Takes a value, if there is one.
+    pub(super) fn add(&mut self, value: Option<T>, at: KernelTime) {
+        if let Some(value) = value {
+            self.push(value);
+            self.updated = Stamp::at(at);
+        }
     }
 
     fn push(&mut self, value: T) {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::correlate::learned::saved::milliseconds;
 
 /// Milliseconds of kernel time.
 fn at(ms: u64) -> KernelTime {
