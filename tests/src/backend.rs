@@ -32,7 +32,7 @@ server.keepAliveTimeout = pem ? 0 : Number(keepAlive);
 server.on('request', (request, response) => {
   const socket = request.socket;
   clearTimeout(socket.idle);
-  if (pem) response.on('finish', () => { socket.idle = setTimeout(() => socket.end(), Number(keepAlive)); });
+  if (pem) response.on('finish', () => { socket.idle = setTimeout(() => { socket.over = true; socket.end(); }, Number(keepAlive)); });
   response.end('ok\n');
 });
 server.on(pem ? 'secureConnection' : 'connection', socket => {
@@ -40,7 +40,7 @@ server.on(pem ? 'secureConnection' : 'connection', socket => {
   const peer = `${host}:${socket.remotePort}`;
   say('accepted', peer);
   let byPeer = false;
-  socket.on('end', () => { byPeer = !socket.writableEnded; });
+  socket.on('end', () => { byPeer = !socket.over; });
   // Whoever is still writing when the other end resets gets an error, and then 'close'.
   socket.on('error', () => {});
   socket.on('close', () => say(byPeer ? 'client_closed' : 'idle_close', peer));
