@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use lab::backend::Kind;
 use lab::lock::MachineLock;
 use lab::nginx::Settings;
-use lab::observer::{Daemon, Observer};
+use lab::observer::{Daemon, Observer, Verdict};
 use lab::programs;
 use lab::router::Router;
 use lab::stage::{Plan, Stage};
@@ -45,6 +45,13 @@ fn so_is_the_idle_timeout_of_real_node_that_says_goodbye_by_tls() {
 }
 
 #[test]
+fn a_size_at_which_responses_are_cut_again_and_again_is_said_to_repeat() {
+    if programs::has_root() {
+        cut_at_a_size().unwrap();
+    }
+}
+
+#[test]
 fn a_damaged_state_file_is_put_aside_in_words_and_the_daemon_runs() {
     if programs::has_root() {
         damaged().unwrap();
@@ -72,9 +79,33 @@ fn learn_and_recall(backend: Kind, nginx: Settings, truth: Duration) -> Result<(
     let learned_now = wait_until_learned(&daemon, &stage)?;
     let tolerance = (truth / 20).max(Duration::from_millis(20));
     ensure!(learned_now.abs_diff(truth) <= tolerance, "learned {learned_now:?}, not {truth:?}");
+    let verdicts = |label| daemon.sum("reset_observer_verdicts_total", label);
+    let (all, harmless) =
+        (verdicts("leg=\"upstream\"")?, verdicts("cause=\"idle_close\",impact=\"none\",leg=\"upstream\"")?);
+    ensure!(all == harmless && harmless > 0, "{all} verdicts, and {harmless} of them harmless");
     ensure!(daemon.finish()?.success(), "the daemon did not end well");
     let again = remembering(&file)?;
     ensure!(learned(&again, &stage)? == Some(learned_now), "not known at once after a restart");
+    Ok(())
+}
+
+fn cut_at_a_size() -> Result<()> {
+    let _machine = MachineLock::take()?;
+    let shape = Shape::Routed { wire: None, router: Router::Plain };
+    let backend = Kind::Fault(&["--max-response", "5000"]);
+    let stage = Stage::set_up(&Plan { family: Family::V4, shape, nginx: Settings::default(), backend })?;
+    let mut observer = Observer::observe()?;
+    let mut repeats = Vec::new();
+    for size in [20_000, 30_000, 40_000] {
+        let seen = observer.bookmark();
+        let response = stage.client()?.get(&format!("/size/{size}"))?;
+        ensure!(!response.complete, "the lab itself: {size} bytes came whole");
+        let is_cut = |verdict: &Verdict| verdict.leg == "upstream" && verdict.cause == "backend_abort";
+        let verdict = observer.wait_for_verdict(seen, Duration::from_secs(5), is_cut)?;
+        repeats.push(verdict.evidence.iter().any(|evidence| evidence == "size_repeats"));
+    }
+    ensure!(repeats == [false, false, true], "{repeats:?}: {:#?}", observer.lines(0));
+    ensure!(observer.finish()?.0.success(), "the observer did not end well");
     Ok(())
 }
 
