@@ -11,6 +11,7 @@ use reset_observer::{
         processes::{FoundProcess, NginxProcesses},
         sockets::{FoundSockets, ListeningSocket, NginxSockets},
     },
+    decode::Decoder,
     pipeline::Pipeline,
     record::KernelTime,
 };
@@ -25,7 +26,7 @@ static SOCKETS: LazyLock<FoundSockets> = LazyLock::new(|| FoundSockets {
 });
 
 fuzz_target!(|data: &[u8]| {
-    let mut pipeline = Pipeline::new(attributor(), Duration::from_millis(300));
+    let mut pipeline = Pipeline::new(Decoder::default(), attributor(), Duration::from_millis(300));
     let mut decoder = Decoder::default();
     let mut taken = 0;
     for bytes in data.chunks(size_of::<RawRecord>()) {

@@ -24,11 +24,7 @@ pub fn advise(case: &Case, decision: &Decision) -> Option<String> {
              of the upstream block before it is stopped"
                 .into(),
         ),
-        Cause::BackendAbort => Some(
-            "the backend runs on and cut this one connection: look in its log for this time for an unhandled error, a \
-             limit on the size of bodies, or a time limit of its own"
-                .into(),
-        ),
+        Cause::BackendAbort => Some(abort(case)),
         Cause::ConnectionRefused => Some(format!(
             "nothing listens at {}: start the backend there, or take the server out of the upstream block",
             case.connection.ends().remote
@@ -93,6 +89,22 @@ fn crash(case: &Case) -> String {
         _ => "the backend went away with a request in hand: see its log, its supervisor and its host's kernel log for \
               this time"
             .into(),
+    }
+}
+
+fn abort(case: &Case) -> String {
+    let bytes = case.connection.snapshot().map(|snapshot| snapshot.bytes_received);
+    match bytes.filter(|_| case.server.size_repeats()) {
+        Some(bytes) => format!(
+            "the backend runs on and cut this response after {bytes} bytes, headers included, as it did {} times before: \
+             look for a limit on the size of responses or of what it relays, and raise it or send less",
+            case.server.cuts_at_this_size
+        ),
+        None => {
+            "the backend runs on and cut this one connection: look in its log for this time for an unhandled error, \
+                 a limit on the size of bodies, or a time limit of its own"
+                .into()
+        }
     }
 }
 

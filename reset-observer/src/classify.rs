@@ -36,11 +36,12 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 23] = [
     proxy::worker_died,
     proxy::handshake_refused,
     proxy::client_reset,
     proxy::reset_by_this_end,
+    idle::farewell_left_unread,
     idle::closed_by_this_end_first,
     idle::nothing_outstanding,
     backend::local_process_ended,

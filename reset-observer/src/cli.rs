@@ -41,6 +41,10 @@ Examples:
 
 Exit status: 0 done, 1 failed while running, 2 bad usage or a missing prerequisite.";
 
+mod state_file;
+
+pub use state_file::StatePlace;
+
 /// Size of the ring buffer unless told otherwise, bytes.
 pub const DEFAULT_RING_BYTES: u32 = 1 << 20;
 
@@ -120,6 +124,11 @@ pub struct WatchArgs {
     /// their worker, and records_lost_total{stage="owner_evicted"} counts them.
     #[arg(long = "max-owners", value_name = "N", default_value_t = MAX_OWNERS, value_parser = max_owners())]
     pub max_owners: u32,
+
+    /// Keep what is learned of upstream servers in this file over a restart, or `none` [default of the daemon:
+    /// /var/lib/reset-observer/state.json where that directory is there; else none]
+    #[arg(long = "state-file", value_name = "PATH")]
+    pub state_file: Option<StatePlace>,
 }
 
 /// How to look at reset packets.

@@ -8,6 +8,7 @@ mod daemon;
 mod doctor;
 mod explain;
 mod losses;
+mod memory;
 mod observe;
 mod session;
 

@@ -11,12 +11,18 @@ use std::{
 
 mod connection;
 mod ends;
+pub mod learned;
 mod server;
+mod servers;
 
 pub use connection::Connection;
 use ends::BySequence;
 pub use ends::Ends;
-pub use server::{IdleTimeout, Server, ServerFacts};
+pub use learned::IdleTimeout;
+use learned::Lesson;
+pub use server::{Server, ServerFacts};
+pub use servers::MAX_SERVERS;
+use servers::Servers;
 
 use crate::{
     attribute::Attributed,
@@ -68,7 +74,7 @@ pub struct Correlator {
     agenda: BTreeSet<(KernelTime, Ends)>,
     /// Cases that had to be judged before their time, for the next poll.
     overtaken: Vec<Case>,
-    servers: HashMap<SocketAddr, Server>,
+    servers: Servers,
     client_left: HashMap<Option<u32>, KernelTime>,
     oom_victims: HashMap<u32, KernelTime>,
     resets: ResetTotals,
@@ -84,7 +90,7 @@ impl Correlator {
             by_sequence: BySequence::default(),
             agenda: BTreeSet::new(),
             overtaken: Vec::new(),
-            servers: HashMap::new(),
+            servers: Servers::default(),
             client_left: HashMap::new(),
             oom_victims: HashMap::new(),
             resets: ResetTotals::default(),
@@ -166,7 +172,7 @@ impl Correlator {
     }
 
     fn server(&mut self, address: SocketAddr) -> &mut Server {
-        self.servers.entry(address).or_default()
+        self.servers.entry(address)
     }
 
     /// The instant at which [`Self::poll`] has something to do next.
@@ -196,7 +202,7 @@ impl Correlator {
             }
         }
         self.oom_victims.retain(|_, chosen| *chosen >= now.before(OOM_WITHIN));
-        self.servers.retain(|_, server| !server.is_forgettable(now.before(SERVER_MEMORY)));
+        self.servers.forget_before(now.before(SERVER_MEMORY));
         cases
     }
 
@@ -222,15 +228,13 @@ impl Correlator {
         let ends = connection.ends();
         let at = connection.first_at();
         let server = self.servers.get(&ends.remote);
-        let server = server.map(|server| server.facts(at, &ends, self.settle)).unwrap_or_default();
-        if connection.leg() == Leg::Upstream
-            && let Some(idle) = connection.idle_at_clean_close()
-            && !server.unsettled()
-        {
-            self.server(ends.remote).learn(idle, at);
-        }
+        let server = server.map(|server| server.facts(&connection, self.settle)).unwrap_or_default();
         let left = self.client_left.get(&ends.netns).copied();
         let client_left = left.is_some_and(|left| left <= at && at.since(left) <= CLIENT_LEFT_WITHIN);
+        if let Some(lesson) = Lesson::of(&connection, client_left) {
+            self.server(ends.remote).learn(&lesson, at, &server);
+            self.servers.has_learned();
+        }
         let oom_killed = peer.as_ref().and_then(|peer| peer.process()).is_some_and(|process| {
             self.oom_victims.get(&process.pid).is_some_and(|&chosen| chosen.distance(at) <= OOM_WITHIN)
         });
@@ -267,11 +271,6 @@ impl Correlator {
     pub fn resets(&mut self, kernel: &KernelCounts, decode: &DecodeCounts) -> ResetTotals {
         self.resets.read(kernel, decode);
         self.resets
-    }
-
-    /// What was learned of each server's idle timeout.
-    pub fn idle_timeouts(&self) -> impl Iterator<Item = (SocketAddr, IdleTimeout)> + '_ {
-        self.servers.iter().filter_map(|(address, server)| Some((*address, server.idle_timeout()?)))
     }
 }
 

@@ -120,6 +120,9 @@ impl Decoder {
             last_payload,
             idle_before_request: self.idle_before_request(raw, flight_never_acked),
             idle_now: last_payload.and_then(|_| self.idle_now(raw)),
+            // Both times are also set when the handshake ends.
+            since_last_send: (from.bytes_sent > 0).then(|| self.age(raw, from.last_send)).flatten(),
+            since_last_receive: (from.bytes_received > peer_fin).then(|| self.age(raw, from.last_receive)).flatten(),
             rtt_min: (from.rtt_min_us != u32::MAX && from.rtt_min_us != 0)
                 .then(|| Duration::from_micros(from.rtt_min_us.into())),
             bytes_sent: from.bytes_sent,

@@ -23,4 +23,5 @@ pub mod resets;
 #[cfg(test)]
 mod sample;
 pub mod sink;
+pub mod state;
 pub mod verdict;

@@ -9,7 +9,7 @@ use crate::{
     advise::advise,
     attribute::Attributor,
     classify::{classify, conclude},
-    correlate::{Case, Correlator, IdleTimeout},
+    correlate::{Case, Correlator, IdleTimeout, learned::Learned},
     counts::{DecodeCounts, KernelCounts},
     decode::Decoder,
     nginx::processes::NginxProcesses,
@@ -97,6 +97,28 @@ impl Pipeline {
     /// What was learned of each server's idle timeout.
     pub fn idle_timeouts(&self) -> impl Iterator<Item = (SocketAddr, IdleTimeout)> + '_ {
         self.correlator.idle_timeouts()
+    }
+
+    /// All that was learned of each server, and how long before `now` it was last heard of.
+    pub fn learned(&self, now: KernelTime) -> impl Iterator<Item = (SocketAddr, &Learned, Duration)> + '_ {
+        self.correlator.learned(now)
+    }
+
+    /// Takes what was learned of a server before, last heard of `age` before `now`. What is known already stands.
+    pub fn recall(&mut self, server: SocketAddr, learned: Learned, age: Duration, now: KernelTime) {
+        self.correlator.recall(server, learned, age, now);
+    }
+
+    /// Grows whenever anything is learned.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.correlator.revision()
+    }
+
+    /// Servers of which something had been learned that were forgotten for want of room.
+    #[must_use]
+    pub fn servers_forgotten(&self) -> u64 {
+        self.correlator.servers_forgotten()
     }
 }
 

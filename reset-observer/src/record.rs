@@ -202,6 +202,11 @@ pub struct Snapshot {
     pub idle_before_request: Option<Duration>,
     /// How long ago the last payload went either way; `None` if there was none or the length of a jiffy is unknown.
     pub idle_now: Option<Duration>,
+    /// How long ago payload was last sent, retransmissions included; `None` if none ever was or the length of a jiffy is
+    /// unknown. Counted in jiffies of 1 to 10 ms.
+    pub since_last_send: Option<Duration>,
+    /// The same of payload received. A TLS `close_notify` and the frames of HTTP/2 are payload here.
+    pub since_last_receive: Option<Duration>,
     /// Smallest round trip time, `None` without a sample.
     pub rtt_min: Option<Duration>,
     /// Payload bytes sent, retransmissions included.

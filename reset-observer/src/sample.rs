@@ -25,6 +25,9 @@ pub(crate) fn at(ms: u64) -> KernelTime {
     KernelTime(ms * 1_000_000)
 }
 
+/// From a request to the last byte of its response, in all samples.
+pub(crate) const RESPONSE_TIME: Duration = Duration::from_millis(40);
+
 /// A socket with an answered request behind it, idle since: what a pooled connection looks like.
 pub(crate) fn idle(for_time: Duration) -> Snapshot {
     Snapshot {
@@ -35,6 +38,8 @@ pub(crate) fn idle(for_time: Duration) -> Snapshot {
         last_payload: Some(LastPayload::Received),
         idle_before_request: None,
         idle_now: Some(for_time),
+        since_last_send: Some(for_time + RESPONSE_TIME),
+        since_last_receive: Some(for_time),
         rtt_min: Some(Duration::from_millis(20)),
         bytes_sent: 73,
         bytes_acked: 73,
@@ -57,6 +62,8 @@ pub(crate) fn requested(sent: KernelTime, gap: Duration) -> Snapshot {
         last_payload: Some(LastPayload::Sent),
         idle_before_request: Some(gap),
         idle_now: Some(Duration::from_millis(20)),
+        since_last_send: Some(Duration::from_millis(20)),
+        since_last_receive: Some(Duration::from_millis(20) + gap),
         bytes_sent: 146,
         ..idle(Duration::ZERO)
     }

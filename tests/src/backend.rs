@@ -1,12 +1,13 @@
 //! A backend as the lab sees it: the fault backend or a real Node, and the events that it tells.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::ExitStatus;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -20,18 +21,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The events by which a connection that was accepted ends.
 const CLOSES: &[&str] = &["idle_close", "client_closed", "closed_unread"];
 
-/// An ordinary Node server that tells when a connection of its ends.
+/// An ordinary Node server that tells when a connection of its ends. With TLS it says `close_notify` before it closes an
+/// idle connection, as most servers do and Node's own timer does not.
 const NODE_SERVER: &str = r"
-const [address, port, keepAlive] = process.argv.slice(2);
+const [address, port, keepAlive, pem] = process.argv.slice(2);
 const say = (event, peer) => process.stdout.write(JSON.stringify({ event, peer }) + '\n');
-const server = require('http').createServer((request, response) => response.end('ok\n'));
-server.keepAliveTimeout = Number(keepAlive);
-server.on('connection', socket => {
+const secrets = pem && require('fs').readFileSync(pem);
+const server = pem ? require('https').createServer({ key: secrets, cert: secrets }) : require('http').createServer();
+server.keepAliveTimeout = pem ? 0 : Number(keepAlive);
+server.on('request', (request, response) => {
+  const socket = request.socket;
+  clearTimeout(socket.idle);
+  if (pem) response.on('finish', () => { socket.idle = setTimeout(() => { socket.over = true; socket.end(); }, Number(keepAlive)); });
+  response.end('ok\n');
+});
+server.on(pem ? 'secureConnection' : 'connection', socket => {
   const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
   const peer = `${host}:${socket.remotePort}`;
   say('accepted', peer);
   let byPeer = false;
-  socket.on('end', () => { byPeer = true; });
+  socket.on('end', () => { byPeer = !socket.over; });
+  // Whoever is still writing when the other end resets gets an error, and then 'close'.
+  socket.on('error', () => {});
   socket.on('close', () => say(byPeer ? 'client_closed' : 'idle_close', peer));
 });
 server.listen(Number(port), address, () => say('ready', null));
@@ -44,6 +55,8 @@ pub enum Kind {
     Fault(&'static [&'static str]),
     /// Real Node with this `keepAliveTimeout` in milliseconds; Node 20 closes a second later than it says.
     Node(u32),
+    /// Node with TLS, for [`crate::nginx::Settings::tls`], that closes an idle connection after so many milliseconds.
+    NodeTls(u32),
     /// Nobody listens.
     Nobody,
 }
@@ -71,12 +84,8 @@ impl Backend {
             Kind::Fault(flags) => Launch::new("the fault backend", programs::lab()?)
                 .args(["backend", "--listen", &listen.to_string()])
                 .args(*flags),
-            Kind::Node(keep_alive_ms) => {
-                let script = dir.join("server.js");
-                fs::write(&script, NODE_SERVER)?;
-                let arguments = [listen.ip().to_string(), listen.port().to_string(), keep_alive_ms.to_string()];
-                Launch::new("node", programs::node()?).arg(script).args(arguments)
-            }
+            Kind::Node(keep_alive_ms) => node(listen, *keep_alive_ms, dir)?,
+            Kind::NodeTls(keep_alive_ms) => node(listen, *keep_alive_ms, dir)?.arg(certificate(dir)?),
         };
         let backend = Self { process: launch.inside(net).start()? };
         backend.wait_for("ready", 0)?;
@@ -129,6 +138,26 @@ impl Backend {
     pub fn wait(&mut self) -> Result<ExitStatus> {
         self.process.wait(PATIENCE)
     }
+}
+
+fn node(listen: SocketAddr, keep_alive_ms: u32, dir: &Path) -> Result<Launch> {
+    let script = dir.join("server.js");
+    fs::write(&script, NODE_SERVER)?;
+    let arguments = [listen.ip().to_string(), listen.port().to_string(), keep_alive_ms.to_string()];
+    Ok(Launch::new("node", programs::node()?).arg(script).args(arguments))
+}
+
+/// A key and a certificate that nobody signed, in one file.
+fn certificate(dir: &Path) -> Result<PathBuf> {
+    let pem = dir.join("backend.pem");
+    let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=backend";
+    let mut openssl = Command::new("openssl");
+    openssl.args(request.split(' ')).arg("-keyout").arg(&pem).arg("-out").arg(dir.join("certificate.pem"));
+    let made = openssl.output().context("the lab itself: no openssl")?;
+    ensure!(made.status.success(), "the lab itself: {}", String::from_utf8_lossy(&made.stderr));
+    let certificate = fs::read(dir.join("certificate.pem"))?;
+    fs::OpenOptions::new().append(true).open(&pem)?.write_all(&certificate)?;
+    Ok(pem)
 }
 
 fn parse(line: &str) -> Option<Event> {

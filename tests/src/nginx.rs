@@ -29,13 +29,15 @@ pub struct Settings {
     pub keepalive_timeout: &'static str,
     /// `proxy_read_timeout` (and connect and send timeout).
     pub timeout: &'static str,
+    /// Whether it speaks TLS to the backends.
+    pub tls: bool,
     /// Further directives for the location.
     pub location: &'static str,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { workers: 1, keepalive: 16, keepalive_timeout: "60s", timeout: "3s", location: "" }
+        Self { workers: 1, keepalive: 16, keepalive_timeout: "60s", timeout: "3s", tls: false, location: "" }
     }
 }
 
@@ -174,7 +176,8 @@ fn is_stopped(pid: u32) -> bool {
 }
 
 pub(crate) fn configure(settings: &Settings, dir: &Path, listen: SocketAddr, servers: &[SocketAddr]) -> Result<String> {
-    let Settings { workers, keepalive, keepalive_timeout, timeout, location } = settings;
+    let Settings { workers, keepalive, keepalive_timeout, timeout, tls, location } = settings;
+    let scheme = if *tls { "https" } else { "http" };
     let dir = dir.display();
     let mut upstream = String::new();
     for server in servers {
@@ -193,7 +196,7 @@ pub(crate) fn configure(settings: &Settings, dir: &Path, listen: SocketAddr, ser
          events {{ worker_connections 512; }}\n\
          http {{\n  access_log {dir}/access.log;\n{temporary}\
          \x20 upstream backend {{\n{upstream}  }}\n\
-         \x20 server {{\n    listen {listen};\n    location / {{\n      proxy_pass http://backend;\n\
+         \x20 server {{\n    listen {listen};\n    location / {{\n      proxy_pass {scheme}://backend;\n\
          \x20     proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n\
          \x20     proxy_connect_timeout {timeout};\n      proxy_send_timeout {timeout};\n      proxy_read_timeout {timeout};\n\
          \x20     {location}\n    }}\n  }}\n}}\n"

@@ -242,6 +242,11 @@ impl Daemon {
         Ok(sum)
     }
 
+    /// Everything on its standard error.
+    pub fn complaints(&self) -> Vec<String> {
+        self.observer.complaints()
+    }
+
     /// Ends it as Ctrl-C does.
     pub fn finish(&mut self) -> Result<ExitStatus> {
         Ok(self.observer.finish()?.0)

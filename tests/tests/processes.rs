@@ -27,7 +27,7 @@ use lab::topology::{Family, Shape, Topology};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const TWO_WORKERS: Settings =
-    Settings { workers: 2, keepalive: 16, keepalive_timeout: "60s", timeout: "3s", location: "" };
+    Settings { workers: 2, keepalive: 16, keepalive_timeout: "60s", timeout: "3s", tls: false, location: "" };
 
 /// A backend and room for a proxy in front of it.
 struct Place {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Decision;
 use crate::{
-    correlate::{Case, IdleTimeout},
+    correlate::{Case, IdleTimeout, learned::farewell_unread},
     record::{Exit, LastPayload, Packet, Record, Snapshot, TcpState},
     verdict::{Cause, Confidence, Evidence, Impact, Leg},
 };
@@ -143,6 +143,12 @@ impl<'a> Facts<'a> {
         self.idle_timeout().zip(self.idle_before_request()).is_some_and(|(timeout, gap)| timeout.matches(gap))
     }
 
+    /// The server said farewell on an idle connection (TLS `close_notify`, GOAWAY), and nginx closed with that unread,
+    /// before the FIN came: since the last request.
+    pub(super) fn farewell_unread(&self) -> Option<Duration> {
+        farewell_unread(&self.case.connection)
+    }
+
     /// How the backend's process on this host ended, if it closed this very connection while ending.
     pub(super) fn peer_exit(&self) -> Option<Exit> {
         self.case.peer.as_ref().and_then(|peer| peer.exit())
@@ -201,6 +207,14 @@ impl<'a> Facts<'a> {
         ttls.is_some_and(|(ttl, syn_ack)| ttl.abs_diff(syn_ack) > SAME_PATH_HOPS)
     }
 
+    /// The same, compared with the server's other connections where this one's SYN-ACK was not seen. Behind one address
+    /// there may be several hosts at different distances, so this decides nothing by itself.
+    fn ttl_unlike_learned(&self) -> bool {
+        let packet = self.packet().filter(|packet| packet.syn_ack_ttl.is_none());
+        let ttls = packet.and_then(|packet| Some((packet.ttl, self.case.server.syn_ack_ttl?)));
+        ttls.is_some_and(|(ttl, syn_ack)| ttl.abs_diff(syn_ack) > SAME_PATH_HOPS)
+    }
+
     /// The server as a whole went away around that time.
     pub(super) fn server_vanished(&self) -> bool {
         self.case.server.refused
@@ -236,6 +250,8 @@ impl<'a> Facts<'a> {
             (self.peer_left_request_unread(), Evidence::RequestLeftUnread),
             (self.case.oom_killed, Evidence::OomKilled),
             (self.ttl_unlike_syn_ack(), Evidence::TtlUnlikeSynAck),
+            (self.ttl_unlike_learned(), Evidence::TtlUnlikeLearned),
+            (self.case.server.size_repeats(), Evidence::SizeRepeats),
             (self.rst_of_live_socket(), Evidence::RstOfLiveSocket),
             (self.rst_of_unknown_connection(), Evidence::RstOfUnknownConnection),
             (self.case.server.refused, Evidence::ServerRefused),
@@ -263,3 +279,6 @@ impl<'a> Facts<'a> {
         Some(Decision { impact: Impact::None, ..decision })
     }
 }
+
+#[cfg(test)]
+mod tests;

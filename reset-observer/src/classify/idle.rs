@@ -33,6 +33,14 @@ pub(super) fn nothing_outstanding(facts: &Facts<'_>) -> Option<Decision> {
     facts.harmless(if facts.reset_received() { Confidence::Medium } else { Confidence::High })
 }
 
+/// nginx reset a connection that it kept, because the server's farewell lay unread in it. A client that leaves makes it
+/// reset one in use, with whatever is unread; that the server's idle timeout was over tells the two apart.
+pub(super) fn farewell_left_unread(facts: &Facts<'_>) -> Option<Decision> {
+    let idle = facts.farewell_unread().filter(|_| facts.leg() == Leg::Upstream)?;
+    let timely = facts.idle_timeout().is_some_and(|timeout| timeout.matches(idle));
+    facts.harmless(if timely { Confidence::Medium } else { Confidence::Low })
+}
+
 /// FIN with everything acknowledged and payload received last: the normal end of a response without a length. That it
 /// was cut short, only nginx's log or the end of a local process can tell.
 pub(super) fn response_ended_with_the_connection(facts: &Facts<'_>) -> Option<Decision> {

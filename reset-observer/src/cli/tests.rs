@@ -149,3 +149,20 @@ fn an_unknown_cause_is_refused_with_the_nearest_one() {
     let message = refusal("explain keepalive");
     assert!(message.contains("a similar value exists: 'keepalive_race'"), "{message}");
 }
+
+#[test]
+fn what_is_learned_is_kept_where_it_is_asked_for_and_observe_keeps_nothing_unasked() {
+    let place = |args: &[&str]| {
+        let cli = Cli::try_from_args([&["reset-observer"], args].concat()).unwrap();
+        let (Command::Observe(ObserveArgs { watch, .. }) | Command::Daemon(DaemonArgs { watch, .. })) = cli.command
+        else {
+            panic!("neither observe nor daemon")
+        };
+        watch.state_file
+    };
+    let asked = place(&["daemon", "--state-file", "/tmp/learned.json"]);
+    let file = StatePlace::or_usual(asked.as_ref()).unwrap();
+    assert_eq!(file.path().to_str(), Some("/tmp/learned.json"));
+    assert!(StatePlace::or_usual(place(&["daemon", "--state-file", "none"]).as_ref()).is_none());
+    assert!(StatePlace::asked_for(place(&["observe"]).as_ref()).is_none());
+}

@@ -16,10 +16,11 @@ use tokio::{
 
 use super::{
     Failure,
+    memory::Memory,
     session::{Core, Session, lock},
 };
 use crate::{
-    cli::DaemonArgs,
+    cli::{DaemonArgs, StatePlace},
     http::{HttpState, serve},
     sink::{
         losses::Stage,
@@ -36,6 +37,8 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
         .with_context(|| format!("cannot listen on {}: choose another --web.listen-address", args.listen_address))
         .map_err(Failure::Prerequisite)?;
     let mut session = Session::start_keeping_cost(&args.watch, args.program_stats)?;
+    let core = session.core();
+    let mut memory = Memory::open(StatePlace::or_usual(args.watch.state_file.as_ref()), &core)?;
     let metrics = Arc::new(Mutex::new(start_metrics(&session)));
     let ready = Arc::new(AtomicBool::new(false));
     let state = http_state(&session, &metrics, &ready);
@@ -44,12 +47,15 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
         log::warn!("no nginx is running in sight yet: it is looked for whenever one opens a connection");
     }
     ready.store(true, Ordering::Relaxed);
-    tokio::select! {
+    let ended = tokio::select! {
         () = serve(listener, state, pending()) => Ok(()),
         failed = watch(&mut session, &metrics) => failed,
+        never = memory.keep(&core) => match never {},
         stopped = stop_signal() => stopped,
-    }
-    .map_err(Failure::Running)
+    };
+    session.finish();
+    memory.save(&core).await;
+    ended.map_err(Failure::Running)
 }
 
 async fn watch(session: &mut Session, metrics: &Mutex<Metrics>) -> anyhow::Result<()> {
@@ -111,6 +117,7 @@ fn refresh(metrics: &mut Metrics, core: &mut Core) {
         Ok(cost) => cost.iter().flatten().for_each(|program| metrics.set_program_runs(program)),
         Err(error) => log::error!("what the programs cost is as of the last scrape: {error:#}"),
     }
+    metrics.set_servers_forgotten(core.pipeline.servers_forgotten());
     for (server, timeout) in core.pipeline.idle_timeouts() {
         let label = UpstreamLabel { name: None, server: server.to_string() };
         metrics.set_idle_timeout(&label, Side::Backend, timeout.value);

@@ -11,10 +11,11 @@ use tokio::{
 use super::{
     Failure,
     losses::LossWatch,
+    memory::Memory,
     session::{Session, lock, now},
 };
 use crate::{
-    cli::{ObserveArgs, OutputFormat},
+    cli::{ObserveArgs, OutputFormat, StatePlace},
     sink::{
         Output, OutputError,
         clock::WallClock,
@@ -32,11 +33,13 @@ const LOSS_CHECK: Duration = Duration::from_secs(1);
 /// Runs until Ctrl-C, SIGTERM, the duration, the count, or until nobody reads the output any more.
 pub(super) async fn run(args: &ObserveArgs) -> Result<(), Failure> {
     let mut session = Session::start(&args.watch)?;
+    let mut memory = Memory::open(StatePlace::asked_for(args.watch.state_file.as_ref()), &session.core())?;
     let mut observation = Observation::new(args, &session);
     let outcome = match observation.watch(&mut session).await {
         Ok(()) => observation.end(&mut session),
         Err(error) => Err(error),
     };
+    memory.save(&session.core()).await;
     match outcome.map_err(|error| error.downcast::<OutputError>()) {
         Ok(()) | Err(Ok(OutputError::ReaderGone)) => Ok(()),
         Err(Ok(error @ OutputError::Write(_))) => Err(Failure::Running(error.into())),

@@ -14,9 +14,6 @@ use crate::{
 /// Both ends of a connection record its end within this time, if both are on this host.
 const PEER_WITHIN: Duration = Duration::from_secs(5);
 
-/// An idle timeout below this cannot be told from a response that ends with the connection.
-const SHORTEST_IDLE: Duration = Duration::from_millis(20);
-
 /// What one end recorded.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -182,11 +179,9 @@ impl Connection {
         self.first_at.distance(other.first_at) <= PEER_WITHIN
     }
 
-    /// How long the connection had been idle when the peer closed it, if that was all that happened: a sample of the
-    /// peer's idle timeout.
-    pub(super) fn idle_at_clean_close(&self) -> Option<Duration> {
-        let snapshot = self.fin.as_ref().filter(|_| self.is_quiet())?.snapshot?;
-        snapshot.idle_now.filter(|idle| snapshot.bytes_received > 0 && *idle >= SHORTEST_IDLE)
+    /// The peer ended it with a request outstanding.
+    pub(super) fn was_hurt_by_peer(&self) -> bool {
+        self.ended_by_peer() && self.outstanding_at.is_some()
     }
 
     fn ended_by_peer(&self) -> bool {

@@ -68,9 +68,20 @@ fn a_race_reads_as_the_socket_knew_it() {
     assert!(snapshot.flight_never_acked);
     assert_eq!(snapshot.idle_before_request, Some(Duration::from_secs(1)));
     assert_eq!(snapshot.idle_now, Some(Duration::from_millis(12)));
+    assert_eq!(snapshot.since_last_send, Some(Duration::from_millis(12)));
+    assert_eq!(snapshot.since_last_receive, Some(Duration::from_millis(1012)));
     assert_eq!(snapshot.last_payload, Some(LastPayload::Sent));
     assert_eq!((snapshot.bytes_acked, snapshot.bytes_received), (49, 126), "SYN and FIN are no payload");
     assert_eq!(snapshot.unread, 0);
+}
+
+#[test]
+fn the_handshake_is_no_payload_of_either_direction() {
+    let mut raw = fin_of_a_race();
+    raw.snapshot.bytes_sent = 0;
+    raw.snapshot.bytes_received = 1;
+    let snapshot = decode(&raw).unwrap().snapshot.unwrap();
+    assert_eq!((snapshot.since_last_send, snapshot.since_last_receive), (None, None), "a FIN alone was received");
 }
 
 #[test]

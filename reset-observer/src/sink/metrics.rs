@@ -56,6 +56,7 @@ pub struct Metrics {
     idle_before_request: IdleHistograms,
     upstream_idle_timeout: Family<ByServerSide, Gauge<f64, AtomicU64>>,
     upstream_servers: Gauge,
+    servers_forgotten: Counter,
     records_lost: Family<ByStage, Counter>,
     program_run_seconds: Family<ByProgram, Counter<f64, AtomicU64>>,
     program_runs: Family<ByProgram, Counter>,
@@ -76,6 +77,7 @@ impl Metrics {
             idle_before_request: Family::new_with_constructor(|| Histogram::new(IDLE_BUCKETS)),
             upstream_idle_timeout: Family::default(),
             upstream_servers: Gauge::default(),
+            servers_forgotten: Counter::default(),
             records_lost: Family::default(),
             program_run_seconds: Family::default(),
             program_runs: Family::default(),
@@ -131,6 +133,11 @@ impl Metrics {
             "upstream_servers_max",
             "Upstream servers that can have series of their own; the rest is counted as other",
             ConstGauge::new(i64::try_from(MAX_SERVERS).unwrap_or(i64::MAX)),
+        );
+        registry.register(
+            "servers_forgotten",
+            "Servers forgotten for want of room though something had been learned of them",
+            self.servers_forgotten.clone(),
         );
         registry.register(
             "records_lost",
@@ -204,6 +211,11 @@ impl Metrics {
     /// Takes how many resets were sent for a reason since the start. A smaller number than before is ignored.
     pub fn set_sent_by_reason(&mut self, reason: &str, total: u64) {
         raise(&self.sent_by_reason.get_or_create(&ByReason::new(reason)), total);
+    }
+
+    /// Takes how many servers were forgotten since the start. A smaller number than before is ignored.
+    pub fn set_servers_forgotten(&mut self, total: u64) {
+        raise(&self.servers_forgotten, total);
     }
 
     /// Takes how many records were lost at a stage since the start. A smaller number than before is ignored.

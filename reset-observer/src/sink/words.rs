@@ -33,6 +33,8 @@ pub(crate) const fn evidence(evidence: Evidence) -> &'static str {
         Evidence::RstOfLiveSocket => "the reset is a live socket's, aborted by its owner",
         Evidence::RstOfUnknownConnection => "the reset is of a host that knew no such connection",
         Evidence::TtlUnlikeSynAck => "the reset came from another distance than the backend's own packets",
+        Evidence::TtlUnlikeLearned => "the reset came from another distance than the server's packets otherwise do",
+        Evidence::SizeRepeats => "other responses of the server were cut after exactly as many bytes",
         Evidence::RequestLeftUnread => "the backend on this host closed without having read the request",
         Evidence::OomKilled => "the out-of-memory killer chose the backend's process",
     }

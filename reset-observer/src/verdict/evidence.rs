@@ -59,6 +59,10 @@ closed_enum! {
         RstOfUnknownConnection = "rst_of_unknown_connection",
         /// The reset came from another distance than the backend's own packets.
         TtlUnlikeSynAck = "ttl_unlike_syn_ack",
+        /// The reset came from another distance than the server's packets on other connections.
+        TtlUnlikeLearned = "ttl_unlike_learned",
+        /// A reset cut this response after exactly as many bytes as others of the server.
+        SizeRepeats = "size_repeats",
         /// The backend on this host closed without having read the request.
         RequestLeftUnread = "request_left_unread",
         /// The out-of-memory killer chose the backend's process.
