@@ -1,8 +1,15 @@
 //! Whose a record is: on which leg, held by which process, leading to which upstream server.
 
+use std::{net::SocketAddr, sync::Arc};
+
 use crate::{
     container::{Container, Containers},
-    nginx::{processes::NginxProcesses, sockets::NginxSockets},
+    nginx::{
+        configurations::Configurations,
+        processes::{InstanceId, NginxProcesses},
+        sockets::NginxSockets,
+        upstream_settings::UpstreamSettings,
+    },
     record::{KernelTime, Process, ProcessEvent, Record},
     verdict::{Leg, ProcessLabel, Role, UpstreamLabel},
 };
@@ -21,6 +28,10 @@ pub struct Attributed {
     pub container: Option<Box<Container>>,
     /// The server at the other end, on the upstream leg.
     pub upstream: Option<UpstreamLabel>,
+    /// What nginx's configuration says of that server.
+    pub settings: Option<Arc<UpstreamSettings>>,
+    /// The instance of nginx, on the upstream leg.
+    pub instance: Option<InstanceId>,
 }
 
 /// Gives each record its place.
@@ -28,19 +39,38 @@ pub struct Attributor {
     processes: NginxProcesses,
     sockets: NginxSockets,
     containers: Option<Containers>,
+    configurations: Option<Configurations>,
 }
 
 impl Attributor {
     /// Attributes by these processes and sockets, which it reads again when an unknown nginx process shows up.
     #[must_use]
     pub fn new(processes: NginxProcesses, sockets: NginxSockets) -> Self {
-        Self { processes, sockets, containers: None }
+        Self { processes, sockets, containers: None, configurations: None }
     }
 
     /// Names the containers of processes, too.
     #[must_use]
     pub fn with_containers(self, containers: Containers) -> Self {
         Self { containers: Some(containers), ..self }
+    }
+
+    /// Names upstream servers by what nginx was told, too.
+    #[must_use]
+    pub fn with_configurations(self, configurations: Configurations) -> Self {
+        Self { configurations: Some(configurations), ..self }
+    }
+
+    /// What the instances of nginx were told, where that is read.
+    #[must_use]
+    pub fn configurations(&self) -> Option<&Configurations> {
+        self.configurations.as_ref()
+    }
+
+    /// The name of a server as verdicts give it, and what counts for it, where the instances of nginx agree.
+    pub fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
+        let found = self.configurations.as_mut().and_then(|all| all.server_of_any(remote));
+        found.map_or_else(|| (unnamed(remote), None), |found| (found.label, Some(found.settings)))
     }
 
     /// nginx's processes as known by now.
@@ -61,9 +91,14 @@ impl Attributor {
             Some(worker) => (Leg::Upstream, Some(worker)),
             None => (self.other_leg(&record), record.current.as_ref().map(|current| self.label(current))),
         };
-        let upstream = (leg == Leg::Upstream).then(|| UpstreamLabel { name: None, server: record.remote.to_string() });
         let container = self.container(&record, process.as_ref());
-        Attributed { record, leg, process, container, upstream }
+        let worker = process.as_ref().filter(|_| leg == Leg::Upstream);
+        let instance = worker.and_then(|worker| self.processes.instance_of(worker.pid));
+        let (upstream, settings) = match worker {
+            Some(_) => self.upstream(instance, record.remote),
+            None => (None, None),
+        };
+        Attributed { record, leg, process, container, upstream, settings, instance }
     }
 
     /// Takes what happened to a process.
@@ -74,13 +109,18 @@ impl Attributor {
     /// When [`Self::refresh_due`] has something to do.
     #[must_use]
     pub fn next_look(&self) -> Option<KernelTime> {
-        self.processes.next_look()
+        let reading = self.configurations.as_ref().and_then(Configurations::next_look);
+        self.processes.next_look().into_iter().chain(reading).min()
     }
 
     /// Looks at nginx again if that is due: a worker ended a moment ago.
     pub fn refresh_due(&mut self, now: KernelTime) {
         if self.processes.refresh_due(now) {
             self.sockets.rescan(&self.processes);
+        }
+        if let Some(configurations) = &mut self.configurations {
+            configurations.refresh(&self.processes, now);
+            configurations.collect(now);
         }
     }
 
@@ -90,6 +130,9 @@ impl Attributor {
             if self.processes.refresh_if_unknown(process.tgid, &process.comm, record.at) {
                 self.sockets.rescan(&self.processes);
             }
+        }
+        if let Some(configurations) = &mut self.configurations {
+            configurations.refresh(&self.processes, record.at);
         }
         if owner.is_some() {
             self.sockets.forget(record.local, record.remote);
@@ -113,6 +156,19 @@ impl Attributor {
         }
     }
 
+    /// The server at the other end of an upstream connection, and what counts for it.
+    pub fn upstream(
+        &mut self,
+        instance: Option<InstanceId>,
+        remote: SocketAddr,
+    ) -> (Option<UpstreamLabel>, Option<Arc<UpstreamSettings>>) {
+        let found = self.configurations.as_mut().zip(instance).and_then(|(all, instance)| all.server(instance, remote));
+        match found {
+            Some(found) => (Some(found.label), Some(found.settings)),
+            None => (Some(unnamed(remote)), None),
+        }
+    }
+
     fn container(&mut self, record: &Record, process: Option<&ProcessLabel>) -> Option<Box<Container>> {
         let process = process.map(|label| (label.pid, label.name.as_str()));
         self.containers.as_mut()?.find(record.cgroup_id, process, record.at).map(Box::new)
@@ -121,6 +177,10 @@ impl Attributor {
     fn label(&self, process: &Process) -> ProcessLabel {
         self.processes.label(process.tgid, &process.comm)
     }
+}
+
+fn unnamed(remote: SocketAddr) -> UpstreamLabel {
+    UpstreamLabel { name: None, server: remote.to_string() }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::cli::{Cli, Command};
 
 mod daemon;
 mod doctor;
+mod error_logs;
 mod explain;
 mod losses;
 mod memory;

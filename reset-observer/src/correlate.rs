@@ -12,6 +12,7 @@ use std::{
 mod connection;
 mod ends;
 pub mod learned;
+mod logged;
 mod server;
 mod servers;
 
@@ -20,6 +21,7 @@ use ends::BySequence;
 pub use ends::Ends;
 pub use learned::IdleTimeout;
 use learned::Lesson;
+pub use logged::{LogDesk, Logged};
 pub use server::{Server, ServerFacts};
 pub use servers::MAX_SERVERS;
 use servers::Servers;
@@ -62,6 +64,8 @@ pub struct Case {
     pub client_left: bool,
     /// The out-of-memory killer chose the process behind the other end.
     pub oom_killed: bool,
+    /// What nginx's error log says.
+    pub logged: Logged,
 }
 
 /// Correlates events of all connections.
@@ -238,7 +242,7 @@ impl Correlator {
         let oom_killed = peer.as_ref().and_then(|peer| peer.process()).is_some_and(|process| {
             self.oom_victims.get(&process.pid).is_some_and(|&chosen| chosen.distance(at) <= OOM_WITHIN)
         });
-        Case { connection, peer, server, client_left, oom_killed }
+        Case { connection, peer, server, client_left, oom_killed, logged: Logged::Unknown }
     }
 
     /// The other end of the connection, in whichever network namespace of this host it is: by its addresses, else by its

@@ -1,21 +1,27 @@
 //! Joins the rooms in order: decode, attribute, correlate, classify, advise. The same for live records and for a
 //! recording: bytes and the time come in, verdicts go out.
 
-use std::net::SocketAddr;
-
-use std::time::Duration;
+use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
     advise::advise,
     attribute::Attributor,
     classify::{classify, conclude},
-    correlate::{Case, Correlator, IdleTimeout, learned::Learned},
+    correlate::{Case, Correlator, IdleTimeout, LogDesk, learned::Learned},
     counts::{DecodeCounts, KernelCounts},
     decode::Decoder,
-    nginx::processes::NginxProcesses,
+    nginx::{
+        configurations::Configurations,
+        error_log::{
+            join::{JoinCounts, LogId, Written},
+            line::Line,
+        },
+        processes::{InstanceId, NginxProcesses},
+        upstream_settings::UpstreamSettings,
+    },
     record::{KernelTime, Message},
     resets::ResetTotals,
-    verdict::Verdict,
+    verdict::{Leg, UpstreamLabel, Verdict},
 };
 
 /// From records to verdicts.
@@ -24,13 +30,15 @@ pub struct Pipeline {
     counts: DecodeCounts,
     attributor: Attributor,
     correlator: Correlator,
+    logs: LogDesk,
 }
 
 impl Pipeline {
     /// A pipeline that waits `settle` for corroboration before each verdict.
     #[must_use]
     pub fn new(decoder: Decoder, attributor: Attributor, settle: Duration) -> Self {
-        Self { decoder, counts: DecodeCounts::default(), attributor, correlator: Correlator::new(settle) }
+        let (correlator, logs) = (Correlator::new(settle), LogDesk::new(settle));
+        Self { decoder, counts: DecodeCounts::default(), attributor, correlator, logs }
     }
 
     /// Takes one record as the kernel wrote it. What cannot be read is counted and left out.
@@ -51,7 +59,11 @@ impl Pipeline {
 
     fn route(&mut self, message: Message) {
         match message {
-            Message::Connection(record) => self.correlator.handle(self.attributor.attribute(*record)),
+            Message::Connection(record) => {
+                let event = self.attributor.attribute(*record);
+                self.logs.expect(&event);
+                self.correlator.handle(event);
+            }
             Message::Process(event) => {
                 self.attributor.note(&event);
                 self.correlator.handle_process(&event);
@@ -62,19 +74,67 @@ impl Pipeline {
     /// The verdicts that are due by `now`.
     pub fn due(&mut self, now: KernelTime) -> Vec<Verdict> {
         self.attributor.refresh_due(now);
-        self.correlator.poll(now).iter().map(verdict).collect()
+        let mut cases = self.logs.poll(now);
+        let due = self.correlator.poll(now);
+        cases.extend(due.into_iter().filter_map(|case| self.logs.complete(case)));
+        cases.into_iter().map(|case| self.verdict(case)).collect()
+    }
+
+    /// The configuration of an instance that was just found is read by now, in the usual case.
+    fn verdict(&mut self, mut case: Case) -> Verdict {
+        let connection = &mut case.connection;
+        if connection.leg() == Leg::Upstream && connection.settings().is_none() {
+            let (label, settings) = self.attributor.upstream(connection.instance(), connection.ends().remote);
+            connection.name_upstream(label, settings);
+        }
+        verdict(&case)
+    }
+
+    /// Takes a line of an error log.
+    pub fn take_line(&mut self, log: LogId, line: Line, written: Written) {
+        self.logs.line(log, line, written);
+    }
+
+    /// Lines of error logs, or records, around `at` were lost.
+    pub fn lines_lost(&mut self, at: KernelTime) {
+        self.logs.disturb(at);
+    }
+
+    /// Names the instances of nginx whose error logs are read.
+    pub fn follow_logs_of(&mut self, instances: HashSet<InstanceId>) {
+        self.logs.follow(instances);
+    }
+
+    /// What was joined of lines and ends of connections.
+    #[must_use]
+    pub fn join_counts(&self) -> &JoinCounts {
+        self.logs.counts()
+    }
+
+    /// What the instances of nginx were told, where that is read.
+    #[must_use]
+    pub fn configurations(&self) -> Option<&Configurations> {
+        self.attributor.configurations()
+    }
+
+    /// The name of a server as verdicts give it, and what counts for it, where the instances of nginx agree.
+    pub fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
+        self.attributor.name_server(remote)
     }
 
     /// All verdicts that are left, without waiting any longer.
     pub fn flush(&mut self) -> Vec<Verdict> {
-        self.correlator.flush().iter().map(verdict).collect()
+        let left = self.correlator.flush();
+        let mut cases: Vec<Case> = left.into_iter().filter_map(|case| self.logs.complete(case)).collect();
+        cases.extend(self.logs.flush());
+        cases.into_iter().map(|case| self.verdict(case)).collect()
     }
 
     /// When [`Self::due`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {
         let look = self.attributor.next_look();
-        self.correlator.next_deadline().into_iter().chain(look).min()
+        self.correlator.next_deadline().into_iter().chain(look).chain(self.logs.next_deadline()).min()
     }
 
     /// Resets by leg, brought up to date with the kernel's counters.

@@ -106,6 +106,8 @@ pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapsho
         }),
         container: None,
         upstream: Some(UpstreamLabel { name: None, server: server().to_string() }),
+        settings: None,
+        instance: None,
     }
 }
 
@@ -165,6 +167,8 @@ pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
         }),
         container: None,
         upstream: None,
+        settings: None,
+        instance: None,
     }
 }
 

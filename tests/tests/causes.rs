@@ -94,6 +94,11 @@ fn a_reset_in_the_middle_of_a_response_is_a_backend_abort() {
 }
 
 #[test]
+fn a_response_that_ends_too_soon_with_a_fin_is_a_backend_abort_by_nginx_log() {
+    assert_named("abort_cut", V4);
+}
+
+#[test]
 fn a_reset_at_a_size_limit_is_a_backend_abort() {
     assert_named("abort_size_limit", V4);
 }

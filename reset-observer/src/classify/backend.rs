@@ -19,7 +19,7 @@ pub(super) fn local_process_ended(facts: &Facts<'_>) -> Option<Decision> {
     }
     // Payload came after the request: a whole response or a part of one. An abnormal end with a reset, which only
     // unread data causes, had a request in hand.
-    if facts.reset_received() || facts.unread() {
+    if facts.reset_received() || facts.unread() || facts.log_says_cut() {
         return facts.decide(cause, Confidence::High);
     }
     // Payload came last, or in the same jiffy as the request. A process that dies right then was most likely still at
@@ -87,5 +87,5 @@ pub(super) fn aborted(facts: &Facts<'_>) -> Option<Decision> {
 }
 
 fn cut_in_response(facts: &Facts<'_>) -> bool {
-    facts.response_began() && facts.reset_received()
+    facts.response_began() && facts.reset_received() || facts.log_says_cut()
 }

@@ -2,9 +2,10 @@
 
 use super::Decision;
 use crate::{
-    correlate::{Case, Connection},
+    correlate::{Case, Connection, Logged},
+    nginx::error_log::line::Client,
     record::{Packet, Record, Snapshot},
-    verdict::{Backend, Bytes, RstPacket, Signal, Timing, Verdict},
+    verdict::{Backend, Bytes, Request, RstPacket, Signal, Timing, Verdict},
 };
 
 /// Says everything known about one connection. Advice and request are added by the rooms that know them.
@@ -33,9 +34,19 @@ pub fn conclude(case: &Case, decision: Decision) -> Verdict {
         reset_reason: connection.sent().and_then(|sent| sent.reset_reason.clone()),
         backend: case.peer.as_ref().map(backend),
         evidence: decision.evidence,
-        request: None,
+        request: request(case),
         advice: None,
     }
+}
+
+/// The request that nginx's log names; only where that is known for certain.
+fn request(case: &Case) -> Option<Request> {
+    let Logged::Line(line) = &case.logged else { return None };
+    let client = match line.client.as_ref()? {
+        Client::Ip(address) => address.to_string(),
+        Client::Unix => "unix:".into(),
+    };
+    Some(Request { line: line.request.clone()?, client, host: line.host.clone() })
 }
 
 fn signal(case: &Case) -> Signal {

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use super::Decision;
 use crate::{
-    correlate::{Case, IdleTimeout, learned::farewell_unread},
+    correlate::{Case, IdleTimeout, Logged, learned::farewell_unread},
+    nginx::error_log::{
+        impact::{FailedTry, impact},
+        line::{Action, Kind},
+    },
     record::{Exit, LastPayload, Packet, Record, Snapshot, TcpState},
     verdict::{Cause, Confidence, Evidence, Impact, Leg},
 };
@@ -220,8 +224,35 @@ impl<'a> Facts<'a> {
         self.case.server.refused
     }
 
-    /// What it did to a request, as far as the socket tells. Whether nginx tried again is not in the kernel.
+    /// nginx logged that the backend ended the connection in the middle of a response.
+    pub(super) fn log_says_cut(&self) -> bool {
+        let Logged::Line(line) = &self.case.logged else { return false };
+        matches!(line.kind, Some(Kind::PrematurelyClosed | Kind::Failed))
+            && line.action.is_some_and(Action::after_response_header)
+    }
+
+    /// What nginx did with the request, by its log and its configuration.
+    fn logged_impact(&self) -> Option<Impact> {
+        let Logged::Line(line) = &self.case.logged else { return None };
+        let failed = FailedTry {
+            kind: line.kind?,
+            action: line.action,
+            method: line.method.as_deref(),
+            reused: Some(self.reused()),
+            failed_before: line.failed_before,
+            failed_again: line.failed_again,
+        };
+        let told = self.case.connection.settings().and_then(|settings| settings.next_upstream);
+        let impact = impact(failed, &told.unwrap_or_default());
+        // Without the configuration, whether it was tried again is a guess.
+        (told.is_some() || impact == Impact::RequestFailed && line.action?.after_response_header()).then_some(impact)
+    }
+
+    /// What it did to a request. Whether nginx tried again is not in the kernel.
     pub(super) fn impact(&self) -> Impact {
+        if let Some(impact) = self.logged_impact().filter(|impact| *impact != Impact::Unknown) {
+            return impact;
+        }
         if self.response_began() && (self.reset_received() || self.unread()) {
             return Impact::RequestFailed;
         }
@@ -239,6 +270,7 @@ impl<'a> Facts<'a> {
             (self.written_after_fin(), Evidence::WrittenAfterFin),
             (self.flight_never_acked(), Evidence::FlightNeverAcked),
             (self.acked_without_response(), Evidence::RequestAcked),
+            (self.log_says_cut(), Evidence::LogSaysCut),
             (self.response_began(), Evidence::ResponseBegan),
             (self.reused(), Evidence::ConnectionReused),
             (self.nothing_received(), Evidence::NothingReceived),

@@ -27,7 +27,7 @@ pub(super) fn nothing_outstanding(facts: &Facts<'_>) -> Option<Decision> {
         return (!facts.cut_when_opened()).then(|| facts.harmless(confidence)).flatten();
     }
     let idle = facts.idle_now().is_some_and(|idle| idle >= SURELY_IDLE);
-    if !facts.response_began() || !facts.nothing_unacked() || facts.unread() || !idle {
+    if !facts.response_began() || !facts.nothing_unacked() || facts.unread() || !idle || facts.log_says_cut() {
         return None;
     }
     facts.harmless(if facts.reset_received() { Confidence::Medium } else { Confidence::High })

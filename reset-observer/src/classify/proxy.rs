@@ -25,7 +25,8 @@ pub(super) fn handshake_refused(facts: &Facts<'_>) -> Option<Decision> {
         return None;
     }
     let evidence = vec![Evidence::HandshakeRefused];
-    Some(Decision { cause: Cause::ConnectionRefused, confidence: Confidence::High, impact: Impact::Unknown, evidence })
+    let impact = facts.impact();
+    Some(Decision { cause: Cause::ConnectionRefused, confidence: Confidence::High, impact, evidence })
 }
 
 /// A client reset its connection: with a request or response under way it left, else it only closed.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use log::{Level, log_enabled};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::Failure;
+use super::{Failure, error_logs::ErrorLogs};
 use crate::{
     attribute::Attributor,
     cli::{RstPackets, WatchArgs},
@@ -28,7 +28,7 @@ use crate::{
         programs::{Options, Programs},
         ring::Ring,
     },
-    nginx::{processes::NginxProcesses, sockets::NginxSockets},
+    nginx::{configurations::Configurations, processes::NginxProcesses, sockets::NginxSockets},
     pipeline::Pipeline,
     record::KernelTime,
     sink::{NginxFound, Ready},
@@ -67,6 +67,9 @@ pub(super) struct Session {
     core: Arc<Mutex<Core>>,
     ring: Ring,
     log: ProgramLog,
+    error_logs: ErrorLogs,
+    /// Records that found the ring full, as of the last look.
+    ring_full: u64,
     features: Vec<Feature>,
     programs: Vec<String>,
     nginx: NginxFound,
@@ -99,7 +102,10 @@ impl Session {
         let sockets = NginxSockets::scan(&processes);
         let nginx =
             NginxFound { masters: processes.masters(), workers: processes.workers(), listening: sockets.listening() };
-        let attributor = Attributor::new(processes, sockets).with_containers(Containers::of_host(&watch.pod_logs));
+        let configurations = Configurations::of_host(&processes);
+        let attributor = Attributor::new(processes, sockets)
+            .with_containers(Containers::of_host(&watch.pod_logs))
+            .with_configurations(configurations);
         let pipeline = Pipeline::new(Decoder::new(&features.reset_reasons), attributor, watch.settle);
         let wire = |programs: &mut Programs| -> Result<_> {
             let log = if log_level == 0 { ProgramLog::off() } else { ProgramLog::open(programs)? };
@@ -110,7 +116,21 @@ impl Session {
         let cost = Cost::new(Arc::clone(&programs), keep_cost).map_err(Failure::Prerequisite)?;
         let core = Arc::new(Mutex::new(Core { pipeline, counters, cost }));
         let attached = features.attached().map(String::from).collect();
-        Ok(Self { core, ring, log, features: features.list(), programs: attached, nginx, _programs: programs })
+        let features = features.list();
+        let error_logs = ErrorLogs::new();
+        let mut session = Self {
+            core,
+            ring,
+            log,
+            error_logs,
+            ring_full: 0,
+            features,
+            programs: attached,
+            nginx,
+            _programs: programs,
+        };
+        session.follow_logs();
+        Ok(session)
     }
 
     /// The state, shared with whoever shows it.
@@ -146,18 +166,43 @@ impl Session {
         tokio::select! {
             drained = self.ring.drain(|bytes| lock(&self.core).pipeline.take(bytes)) => drained?,
             passed = self.log.pass_on() => passed?,
+            news = self.error_logs.next() => news.give(&mut lock(&self.core).pipeline, now()),
             () = until(deadline) => {}
         }
-        // A record that did not wake us may belong to a verdict that is due.
-        self.ring.drain_now(|bytes| lock(&self.core).pipeline.take(bytes));
-        Ok(lock(&self.core).pipeline.due(now()))
+        self.take_what_is_there();
+        let verdicts = lock(&self.core).pipeline.due(now());
+        self.follow_logs();
+        Ok(verdicts)
+    }
+
+    /// Records and lines that did not wake us may belong to a verdict that is due.
+    fn take_what_is_there(&mut self) {
+        let mut core = lock(&self.core);
+        self.ring.drain_now(|bytes| core.pipeline.take(bytes));
+        if let Ok(counts) = core.read_counters()
+            && counts.ring_full > self.ring_full
+        {
+            self.ring_full = counts.ring_full;
+            core.pipeline.lines_lost(now());
+        }
+        for news in self.error_logs.take_now() {
+            news.give(&mut core.pipeline, now());
+        }
+    }
+
+    /// Reloads and new instances bring other logs.
+    fn follow_logs(&mut self) {
+        let mut core = lock(&self.core);
+        let followed = core.pipeline.configurations().and_then(|told| self.error_logs.follow(told));
+        if let Some(instances) = followed {
+            core.pipeline.follow_logs_of(instances);
+        }
     }
 
     /// The end: takes what is in the ring and judges everything without waiting.
     pub(super) fn finish(&mut self) -> Vec<Verdict> {
-        let mut core = lock(&self.core);
-        self.ring.drain_now(|bytes| core.pipeline.take(bytes));
-        core.pipeline.flush()
+        self.take_what_is_there();
+        lock(&self.core).pipeline.flush()
     }
 }
 

@@ -1,11 +1,12 @@
 //! One connection as one end of it saw it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::Ends;
 use crate::{
     attribute::Attributed,
     container::Container,
+    nginx::{processes::InstanceId, upstream_settings::UpstreamSettings},
     record::{Event, Exit, KernelTime, LastPayload, Record, SequenceNumbers, Snapshot, TcpState},
     resets::{Direction, ResetTotals},
     verdict::{Leg, ProcessLabel, UpstreamLabel},
@@ -22,6 +23,8 @@ pub struct Connection {
     process: Option<ProcessLabel>,
     container: Option<Box<Container>>,
     upstream: Option<UpstreamLabel>,
+    settings: Option<Arc<UpstreamSettings>>,
+    instance: Option<InstanceId>,
     first_at: KernelTime,
     /// Where it stood when first heard of.
     sequence: Option<SequenceNumbers>,
@@ -47,6 +50,8 @@ impl Connection {
             process: None,
             container: None,
             upstream: None,
+            settings: None,
+            instance: None,
             first_at: event.record.at,
             sequence: event.record.snapshot.map(|snapshot| snapshot.sequence),
             outstanding_at: None,
@@ -87,6 +92,8 @@ impl Connection {
         self.process = self.process.take().or(event.process);
         self.container = self.container.take().or(event.container);
         self.upstream = self.upstream.take().or(event.upstream);
+        self.settings = self.settings.take().or(event.settings);
+        self.instance = self.instance.or(event.instance);
         if is_outstanding(&record) {
             self.outstanding_at.get_or_insert(record.at);
         }
@@ -235,6 +242,24 @@ impl Connection {
         self.upstream.as_ref()
     }
 
+    /// Names the server, if it had no name so far.
+    pub fn name_upstream(&mut self, label: Option<UpstreamLabel>, settings: Option<Arc<UpstreamSettings>>) {
+        self.upstream = label.or(self.upstream.take());
+        self.settings = settings.or(self.settings.take());
+    }
+
+    /// The instance of nginx that holds it.
+    #[must_use]
+    pub fn instance(&self) -> Option<InstanceId> {
+        self.instance
+    }
+
+    /// What nginx's configuration says of the server.
+    #[must_use]
+    pub fn settings(&self) -> Option<&UpstreamSettings> {
+        self.settings.as_deref()
+    }
+
     /// When its end began.
     #[must_use]
     pub fn first_at(&self) -> KernelTime {
@@ -291,7 +316,7 @@ impl Connection {
 }
 
 /// Whether a request was, or may have been, without its response at the event.
-fn is_outstanding(record: &Record) -> bool {
+pub(super) fn is_outstanding(record: &Record) -> bool {
     let by_socket = record.snapshot.is_some_and(|snapshot| {
         let unanswered = snapshot.bytes_sent > 0 && snapshot.bytes_received == 0;
         snapshot.unacked > 0 || unanswered || snapshot.last_payload == Some(LastPayload::Sent)

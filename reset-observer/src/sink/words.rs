@@ -36,6 +36,7 @@ pub(crate) const fn evidence(evidence: Evidence) -> &'static str {
         Evidence::TtlUnlikeLearned => "the reset came from another distance than the server's packets otherwise do",
         Evidence::SizeRepeats => "other responses of the server were cut after exactly as many bytes",
         Evidence::RequestLeftUnread => "the backend on this host closed without having read the request",
+        Evidence::LogSaysCut => "nginx logged that the response was cut in the middle",
         Evidence::OomKilled => "the out-of-memory killer chose the backend's process",
     }
 }

@@ -65,6 +65,8 @@ closed_enum! {
         SizeRepeats = "size_repeats",
         /// The backend on this host closed without having read the request.
         RequestLeftUnread = "request_left_unread",
+        /// nginx logged that the backend ended the connection in the middle of a response.
+        LogSaysCut = "log_says_cut",
         /// The out-of-memory killer chose the backend's process.
         OomKilled = "oom_killed",
     }

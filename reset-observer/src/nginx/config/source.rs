@@ -81,6 +81,15 @@ impl Root {
         Ok(Self(rustix::fs::openat(CWD, path, flags, Mode::empty())?))
     }
 
+    /// Opens a file to be read, without waiting for the other end of a pipe.
+    ///
+    /// # Errors
+    ///
+    /// It can't be opened.
+    pub fn open_file(&self, path: &Path) -> io::Result<std::fs::File> {
+        Ok(self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?.into())
+    }
+
     fn open(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let flags = flags | OFlags::CLOEXEC;

@@ -9,6 +9,7 @@ use std::{
     fmt,
     fs::File,
     io,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -17,6 +18,8 @@ use std::{
     },
     thread,
 };
+
+use rustix::event::{EventfdFlags, eventfd};
 
 mod open_file;
 mod splitter;
@@ -145,6 +148,7 @@ pub struct Follower {
     /// What happened so far.
     pub counts: Arc<FollowCounts>,
     changes: mpsc::Sender<Change>,
+    asked: Arc<OwnedFd>,
 }
 
 impl Follower {
@@ -156,22 +160,30 @@ impl Follower {
         let (sender, events) = tokio::sync::mpsc::channel(capacity.max(1));
         let (changes, changed) = mpsc::channel();
         let counts = Arc::new(FollowCounts::default());
-        let watch = Watch::new();
+        let asked = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let watch = Watch::new(Arc::clone(&asked));
         let tails = logs.into_iter().map(Tail::new).collect();
         let mut reading = Reading { tails, watch, changed, events: sender, counts: Arc::clone(&counts) };
         thread::Builder::new().name("error-log".into()).spawn(move || while reading.turn().is_some() {})?;
-        Ok(Self { events, counts, changes })
+        Ok(Self { events, counts, changes, asked })
     }
 
     /// Follows one more log from now on, as after a reload of nginx.
     pub fn add(&self, log: Log) {
         // The other end is gone with the thread only, which lives as long as `events`.
         let _ = self.changes.send(Change::Add(log));
+        self.ask();
     }
 
     /// Follows a log no more.
     pub fn remove(&self, log: LogId) {
         let _ = self.changes.send(Change::Remove(log));
+        self.ask();
+    }
+
+    /// Ends the wait of the thread. If that fails, it ends within a fifth of a second by itself.
+    fn ask(&self) {
+        let _ = rustix::io::write(&self.asked, &1_u64.to_ne_bytes());
     }
 }
 

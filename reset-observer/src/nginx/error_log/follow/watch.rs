@@ -3,7 +3,8 @@
 use std::{
     fs::File,
     mem::MaybeUninit,
-    os::fd::{AsRawFd as _, OwnedFd},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -29,17 +30,20 @@ const PAUSE: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(super) struct Watch {
     inotify: Option<OwnedFd>,
+    /// Readable when somebody asked for a change.
+    asked: Arc<OwnedFd>,
     /// A file was moved or deleted at this time: the next one appears soon.
     moved_at: Option<Instant>,
 }
 
 impl Watch {
-    pub(super) fn new() -> Self {
+    /// A watch that `asked`, an event descriptor, ends the wait of too.
+    pub(super) fn new(asked: Arc<OwnedFd>) -> Self {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
         if let Err(error) = &inotify {
             log::info!("error logs are looked at five times a second, because inotify does not work: {error}");
         }
-        Self { inotify: inotify.ok(), moved_at: None }
+        Self { inotify: inotify.ok(), asked, moved_at: None }
     }
 
     /// Watches an open file. Its watch ends with the file.
@@ -65,7 +69,9 @@ impl Watch {
         let tick = if self.something_moved() { HURRIED_TICK } else { TICK };
         let timeout = Timespec { tv_sec: 0, tv_nsec: tick.subsec_nanos().into() };
         // An error, such as a signal, ends the wait early, which does no harm.
-        let _ = poll(&mut [PollFd::new(inotify, PollFlags::IN)], Some(&timeout));
+        let asked = PollFd::from_borrowed_fd(self.asked.as_fd(), PollFlags::IN);
+        let _ = poll(&mut [PollFd::new(inotify, PollFlags::IN), asked], Some(&timeout));
+        let _ = rustix::io::read(&self.asked, &mut [0_u8; 8]);
         let mut room = [MaybeUninit::uninit(); 4096];
         let mut events = inotify::Reader::new(inotify, &mut room);
         let gone = ReadFlags::ATTRIB | ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::IGNORED;

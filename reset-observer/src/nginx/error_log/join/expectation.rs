@@ -31,6 +31,8 @@ closed_enum! {
         /// A FIN, whatever came after it: recv(2) gives 0, and only writing fails (`tcp_recvmsg_locked` looks at
         /// SOCK_DONE before `sk_err`).
         Closed = "closed",
+        /// A FIN right after payload, with nothing outstanding: the end of a response, or of half of one.
+        CutShort = "cut_short",
         /// Nobody answered until the kernel or nginx gave up.
         Silent = "silent",
         /// nginx closed it with the response unfinished, or unread.
@@ -47,7 +49,8 @@ impl Ending {
         match self {
             Self::Refused => said.kind == Kind::Failed && connecting && said.errno.is_some_and(is_refusal),
             Self::Reset => !connecting && after_reset(line),
-            Self::Closed => !connecting && after_fin(line),
+            Self::Closed => !connecting && after_fin(line) && !in_response(line),
+            Self::CutShort => after_fin(line) && in_response(line),
             Self::Silent => {
                 said.kind == Kind::TimedOut || (said.kind == Kind::Failed && said.errno.is_some_and(is_silence))
             }
@@ -74,6 +77,11 @@ fn after_reset(line: &Line) -> bool {
     let kind = line.complaint.kind;
     let by_reset = matches!(line.complaint.errno, Some(ECONNRESET | EPIPE | ECONNABORTED));
     (by_reset && matches!(kind, Kind::Failed | Kind::TlsPeerClosed)) || (over_tls && kind == Kind::PrematurelyClosed)
+}
+
+/// The header of the response had come.
+fn in_response(line: &Line) -> bool {
+    line.action.is_some_and(Action::after_response_header)
 }
 
 fn after_fin(line: &Line) -> bool {

@@ -1,0 +1,205 @@
+//! What nginx's error log says of the ends of connections.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use super::{Case, Ends, connection::is_outstanding};
+use crate::{
+    attribute::Attributed,
+    nginx::{
+        error_log::{
+            join::{Answer, Ending, Expectation, JoinCounts, Joined, LineJoiner, LogId, Ticket, Windows, Written},
+            line::Line,
+        },
+        processes::InstanceId,
+    },
+    record::{Event, KernelTime, Record, TcpState},
+    verdict::Leg,
+};
+
+/// A FIN this soon after payload may have cut a response; one that comes later is that of an idle connection.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Answers that nobody asked for are dropped beyond this many.
+const MAX_ANSWERS: usize = 16_384;
+
+/// What is known of a connection's end from the error log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Logged {
+    /// No log is read, or it does not tell which line belongs to this end.
+    #[default]
+    Unknown,
+    /// nginx wrote no line for it.
+    Nothing,
+    /// What the line says, or what the lines that it may be have in common.
+    Line(Box<Joined>),
+}
+
+/// Joins cases with the lines that nginx wrote of them.
+#[derive(Debug)]
+pub struct LogDesk {
+    joiner: LineJoiner,
+    /// Instances of nginx whose logs are read.
+    followed: HashSet<InstanceId>,
+    asked: HashMap<Ends, Ticket>,
+    of_ticket: HashMap<Ticket, (Ends, InstanceId)>,
+    answers: HashMap<Ends, Logged>,
+    /// Cases whose time has come before their line.
+    held: HashMap<Ends, Case>,
+}
+
+impl LogDesk {
+    /// A desk for verdicts that wait `settle` anyway: the line is waited for no longer than that.
+    #[must_use]
+    pub fn new(settle: Duration) -> Self {
+        let windows = Windows { patience: settle, notice: settle / 2, ..Windows::default() };
+        Self {
+            joiner: LineJoiner::new(windows),
+            followed: HashSet::new(),
+            asked: HashMap::new(),
+            of_ticket: HashMap::new(),
+            answers: HashMap::new(),
+            held: HashMap::new(),
+        }
+    }
+
+    /// Names the instances whose logs are read from now on.
+    pub fn follow(&mut self, instances: HashSet<InstanceId>) {
+        self.followed = instances;
+    }
+
+    /// Takes a line of a log.
+    pub fn line(&mut self, log: LogId, line: Line, written: Written) {
+        self.joiner.line(log, line, written);
+    }
+
+    /// Lines or records around `at` were lost: what is joined near them could be wrong.
+    pub fn disturb(&mut self, at: KernelTime) {
+        self.joiner.disturb(at);
+    }
+
+    /// Asks for the line of this event, if nginx writes one for such.
+    pub fn expect(&mut self, event: &Attributed) {
+        let ends = Ends::of(&event.record);
+        if self.asked.contains_key(&ends) {
+            return;
+        }
+        if let Some((expectation, instance)) = self.expectation(event).zip(event.instance) {
+            let ticket = self.joiner.expect(expectation);
+            self.answers.remove(&ends);
+            self.asked.insert(ends, ticket);
+            self.of_ticket.insert(ticket, (ends, instance));
+        }
+    }
+
+    fn expectation(&self, event: &Attributed) -> Option<Expectation> {
+        let (record, worker) = (&event.record, event.process.as_ref()?);
+        // Also for an instance whose log is not read yet: it may be, by the time of the answer.
+        let instance = event.instance?;
+        if event.leg != Leg::Upstream {
+            return None;
+        }
+        Some(Expectation {
+            instance: instance.0.into(),
+            pid: worker.inner_pid.unwrap_or(worker.pid),
+            server: record.remote,
+            ending: ending(record)?,
+            since: first_sign(record),
+            at: record.at,
+        })
+    }
+
+    /// Gives the case what is known of its line, or keeps it until that is known. Returns the case if it need not wait.
+    pub fn complete(&mut self, mut case: Case) -> Option<Case> {
+        let ends = case.connection.ends();
+        if self.asked.contains_key(&ends) {
+            self.held.insert(ends, case);
+            return None;
+        }
+        case.logged = self.answers.remove(&ends).unwrap_or_default();
+        Some(case)
+    }
+
+    /// The cases that wait no longer.
+    pub fn poll(&mut self, now: KernelTime) -> Vec<Case> {
+        let answers = self.joiner.poll(now);
+        if self.answers.len() > MAX_ANSWERS {
+            self.answers.clear();
+        }
+        let mut ready = Vec::new();
+        for (ticket, answer) in answers {
+            let Some((ends, instance)) = self.of_ticket.remove(&ticket) else { continue };
+            self.asked.remove(&ends);
+            let logged = self.read(instance, answer);
+            match self.held.remove(&ends) {
+                Some(case) => ready.push(Case { logged, ..case }),
+                None => {
+                    self.answers.insert(ends, logged);
+                }
+            }
+        }
+        ready.sort_by_key(|case| case.connection.first_at());
+        ready
+    }
+
+    /// All cases that still wait, with what is known by now: the end of a session.
+    pub fn flush(&mut self) -> Vec<Case> {
+        let mut ready = self.poll(KernelTime(u64::MAX));
+        ready.extend(self.held.drain().map(|(_, case)| case));
+        ready.sort_by_key(|case| case.connection.first_at());
+        ready
+    }
+
+    fn read(&self, instance: InstanceId, answer: Answer) -> Logged {
+        match answer {
+            Answer::Joined(joined) => Logged::Line(joined),
+            Answer::NoLine if self.followed.contains(&instance) => Logged::Nothing,
+            Answer::NoLine | Answer::Ambiguous => Logged::Unknown,
+        }
+    }
+
+    /// When [`Self::poll`] has an answer next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<KernelTime> {
+        self.joiner.next_deadline()
+    }
+
+    /// How many lines and ends were joined, and what stood in the way.
+    #[must_use]
+    pub fn counts(&self) -> &JoinCounts {
+        self.joiner.counts()
+    }
+}
+
+/// How the connection ended, as far as nginx's line depends on it; `None` if nginx writes no line for it.
+fn ending(record: &Record) -> Option<Ending> {
+    let after_fin = record.state_before.is_some_and(TcpState::fin_received);
+    match record.event {
+        Event::ResetReceived if record.state_before == Some(TcpState::SynSent) => Some(Ending::Refused),
+        Event::FinReceived if !is_outstanding(record) => is_fresh(record).then_some(Ending::CutShort),
+        _ if !is_outstanding(record) => None,
+        Event::ResetReceived if after_fin => Some(Ending::Closed),
+        Event::ResetReceived => Some(Ending::Reset),
+        Event::FinReceived => Some(Ending::Closed),
+        Event::ResetSent { active: true, .. } => Some(Ending::CutByProxy),
+        Event::ClosedUnacked | Event::Failed { .. } => Some(Ending::Silent),
+        Event::ResetSent { .. } | Event::ExitClose | Event::ListenerExit | Event::Retransmitted => None,
+    }
+}
+
+fn is_fresh(record: &Record) -> bool {
+    let idle = record.snapshot.filter(|snapshot| snapshot.bytes_received > 0).and_then(|snapshot| snapshot.idle_now);
+    idle.is_some_and(|idle| idle < FRESH)
+}
+
+/// The earliest that nginx may have noticed: a request that was written after the FIN had come fails at once.
+fn first_sign(record: &Record) -> KernelTime {
+    let sent = record.snapshot.and_then(|snapshot| snapshot.first_transmit_at);
+    let after_fin = record.state_before.is_some_and(TcpState::fin_received);
+    sent.filter(|_| after_fin).map_or(record.at, |sent| sent.min(record.at))
+}
+
+#[cfg(test)]
+mod tests;

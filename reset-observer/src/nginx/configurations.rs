@@ -1,0 +1,227 @@
+//! What each instance of nginx was told, read again after each reload.
+//!
+//! The first reading is done at once, so that the first verdict has names. Later ones are done by a thread of their own: a
+//! large configuration takes a second, and records wait for nobody.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Result;
+
+use super::{
+    config::running::Running,
+    processes::{Instance, InstanceId, NginxProcesses, Profile},
+    upstream_settings::UpstreamSettings,
+};
+use crate::{record::KernelTime, verdict::UpstreamLabel};
+
+/// Reads what the master with this process id was told: from `/proc`, or from a test.
+pub type ConfigurationSource = Arc<dyn Fn(u32) -> Result<Running> + Send + Sync>;
+
+/// How often to look whether a reading is done.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Addresses whose servers are remembered per instance. Beyond it all are looked up anew.
+const MAX_REMEMBERED: usize = 4096;
+
+/// A server at the other end of a connection, as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfiguredServer {
+    /// The upstream block and the address.
+    pub label: UpstreamLabel,
+    /// What counts for connections to it.
+    pub settings: Arc<UpstreamSettings>,
+}
+
+/// The configuration of one instance.
+#[derive(Debug)]
+struct Loaded {
+    generation: u32,
+    master: u32,
+    running: Option<Arc<Running>>,
+    servers: HashMap<SocketAddr, Option<ConfiguredServer>>,
+}
+
+struct Reading {
+    instance: InstanceId,
+    generation: u32,
+    master: u32,
+    result: Result<Running>,
+}
+
+/// What the instances of nginx were told.
+pub struct Configurations {
+    source: ConfigurationSource,
+    loaded: HashMap<InstanceId, Loaded>,
+    seen_revision: Option<u64>,
+    revision: u64,
+    under_way: usize,
+    next_look: Option<KernelTime>,
+    done: (mpsc::Sender<Reading>, mpsc::Receiver<Reading>),
+}
+
+impl Configurations {
+    /// Reads the configurations of these processes through `/proc`.
+    #[must_use]
+    pub fn of_host(processes: &NginxProcesses) -> Self {
+        Self::from_source(Arc::new(Running::read), processes)
+    }
+
+    /// The same from another source.
+    #[must_use]
+    pub fn from_source(source: ConfigurationSource, processes: &NginxProcesses) -> Self {
+        let (loaded, revision) = (HashMap::new(), 0);
+        let mut all = Self {
+            source,
+            loaded,
+            seen_revision: None,
+            revision,
+            under_way: 0,
+            next_look: None,
+            done: mpsc::channel(),
+        };
+        for (instance, master) in all.outdated(processes) {
+            let result = (all.source)(master);
+            all.take(Reading { instance: instance.id, generation: instance.generation, master, result });
+        }
+        all
+    }
+
+    /// Begins to read what a reload, an upgrade or a new instance may have changed.
+    pub fn refresh(&mut self, processes: &NginxProcesses, now: KernelTime) {
+        for (instance, master) in self.outdated(processes) {
+            let (source, done) = (Arc::clone(&self.source), self.done.0.clone());
+            let (instance, generation) = (instance.id, instance.generation);
+            let read = move || {
+                // Nobody waits for it any more if this fails.
+                let _ = done.send(Reading { instance, generation, master, result: source(master) });
+            };
+            match thread::Builder::new().name("configuration".into()).spawn(read) {
+                Ok(_) => {
+                    self.under_way += 1;
+                    self.next_look.get_or_insert(now.after(LOOK_INTERVAL));
+                }
+                Err(error) => log::warn!("cannot read the configuration of nginx {master}: {error}"),
+            }
+        }
+    }
+
+    /// Takes what was read by `now`.
+    pub fn collect(&mut self, now: KernelTime) {
+        while let Ok(reading) = self.done.1.try_recv() {
+            self.under_way -= 1;
+            self.take(reading);
+        }
+        self.next_look = (self.under_way > 0).then(|| now.after(LOOK_INTERVAL));
+    }
+
+    /// When to [`Self::collect`], if anything is being read.
+    #[must_use]
+    pub fn next_look(&self) -> Option<KernelTime> {
+        self.next_look
+    }
+
+    /// Grows whenever a configuration was read.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What an instance was told, if that could be read.
+    #[must_use]
+    pub fn of(&self, instance: InstanceId) -> Option<&Running> {
+        self.loaded.get(&instance)?.running.as_deref()
+    }
+
+    /// All that were read, with the process id of the master each.
+    pub fn all(&self) -> impl Iterator<Item = (InstanceId, u32, &Running)> {
+        self.loaded.iter().filter_map(|(id, loaded)| Some((*id, loaded.master, loaded.running.as_deref()?)))
+    }
+
+    /// The server that an instance knows under this address.
+    pub fn server(&mut self, instance: InstanceId, remote: SocketAddr) -> Option<ConfiguredServer> {
+        let loaded = self.loaded.get_mut(&instance)?;
+        let running = loaded.running.as_deref()?;
+        if loaded.servers.len() >= MAX_REMEMBERED && !loaded.servers.contains_key(&remote) {
+            loaded.servers.clear();
+        }
+        loaded.servers.entry(remote).or_insert_with(|| look_up(running, remote)).clone()
+    }
+
+    /// The server that any instance knows under this address, if they agree.
+    pub fn server_of_any(&mut self, remote: SocketAddr) -> Option<ConfiguredServer> {
+        let instances: Vec<InstanceId> = self.loaded.keys().copied().collect();
+        let mut found = instances.into_iter().filter_map(|instance| self.server(instance, remote));
+        let first = found.next()?;
+        let agreed = found.all(|other| other.label == first.label);
+        agreed.then_some(first)
+    }
+
+    /// Instances whose configuration is to be read, with the master to read it from. Each is told once.
+    fn outdated(&mut self, processes: &NginxProcesses) -> Vec<(Instance, u32)> {
+        if self.seen_revision.replace(processes.revision()) == Some(processes.revision()) {
+            return Vec::new();
+        }
+        let instances: Vec<Instance> =
+            processes.instances().filter(|instance| instance.profile == Profile::Nginx).collect();
+        self.loaded.retain(|id, _| instances.iter().any(|instance| instance.id == *id));
+        let mut outdated = Vec::new();
+        for instance in instances {
+            let Some(master) = instance.masters.last().or(instance.workers.first()).copied() else { continue };
+            let known = self.loaded.entry(instance.id).or_insert_with(|| Loaded {
+                generation: u32::MAX,
+                master: 0,
+                running: None,
+                servers: HashMap::new(),
+            });
+            if known.generation != instance.generation || known.master != master {
+                (known.generation, known.master) = (instance.generation, master);
+                outdated.push((instance, master));
+            }
+        }
+        outdated
+    }
+
+    fn take(&mut self, reading: Reading) {
+        let Some(loaded) = self.loaded.get_mut(&reading.instance) else { return };
+        if (loaded.generation, loaded.master) != (reading.generation, reading.master) {
+            // It was reloaded meanwhile, and is being read again.
+            return;
+        }
+        match reading.result {
+            Ok(running) => {
+                tell_problems(&running);
+                loaded.servers.clear();
+                loaded.running = Some(Arc::new(running));
+                self.revision += 1;
+            }
+            Err(error) => log::warn!(
+                "what nginx {} was told cannot be read, so upstreams have no names: {error:#}",
+                reading.master
+            ),
+        }
+    }
+}
+
+fn tell_problems(running: &Running) {
+    for problem in &running.configuration.problems {
+        log::warn!("{problem}");
+    }
+    if let Some(stale) = &running.stale {
+        log::warn!("{stale}");
+    }
+}
+
+fn look_up(running: &Running, remote: SocketAddr) -> Option<ConfiguredServer> {
+    let found = running.index.label(remote)?;
+    let label = UpstreamLabel { name: found.name(), server: remote.to_string() };
+    Some(ConfiguredServer { label, settings: Arc::new(UpstreamSettings::of(running, &found)) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! What counts for connections to one upstream server, out of the whole configuration.
+
+use std::time::Duration;
+
+use super::{
+    config::{
+        Configuration,
+        defaults::{self, Pool},
+        directive::Place,
+        index::UpstreamMatch,
+        pass::{Pass, Target},
+        running::Running,
+        upstream::Upstream,
+    },
+    error_log::impact::NextUpstream,
+};
+
+/// Settings of one upstream server. Where it is in several upstream blocks, the first that keeps idle connections counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamSettings {
+    /// The upstream block, and where it begins; `None` for a server that `proxy_pass` names itself.
+    pub block: Option<(String, Place)>,
+    /// How idle connections are kept, defaults filled in; `None` without a block: nginx keeps none then.
+    pub pool: Option<Pool>,
+    /// Where `keepalive_timeout` is set; `None` where the default counts.
+    pub keepalive_timeout_at: Option<Place>,
+    /// What nginx does with a request whose try failed; `None` where locations differ in it.
+    pub next_upstream: Option<NextUpstream>,
+    /// `proxy_read_timeout` of the locations that pass requests here, shortest first, each once.
+    pub read_timeouts: Vec<Duration>,
+    /// `proxy_socket_keepalive`; `None` where locations differ in it.
+    pub socket_keepalive: Option<bool>,
+}
+
+/// `proxy_read_timeout` unless set ([documentation]).
+///
+/// [documentation]: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl UpstreamSettings {
+    /// What counts for the servers of `found`.
+    #[must_use]
+    pub fn of(running: &Running, found: &UpstreamMatch<'_>) -> Self {
+        let configuration = &running.configuration;
+        let pool_of = |block: &&Upstream| defaults::pool(block, running.version.as_ref());
+        let blocks: Vec<&Upstream> =
+            found.members.iter().filter_map(|member| configuration.upstreams.get(member.block?)).collect();
+        let block = blocks.iter().find(|block| pool_of(block).connections > 0).or(blocks.first());
+        let passes = passes_to(configuration, found, &blocks);
+        let servers =
+            block.and_then(|block| u32::try_from(block.servers.iter().filter(|server| !server.down).count()).ok());
+        Self {
+            block: block.map(|block| (block.name.clone(), block.place.clone())),
+            pool: block.map(pool_of),
+            keepalive_timeout_at: block
+                .and_then(|block| block.keepalive.timeout.as_ref())
+                .map(|timeout| timeout.place.clone()),
+            next_upstream: agreed(passes.iter().map(|pass| next_upstream(pass, servers))),
+            read_timeouts: read_timeouts(&passes),
+            socket_keepalive: agreed(
+                passes.iter().map(|pass| pass.settings.socket_keepalive.as_ref().is_some_and(|set| set.value)),
+            ),
+        }
+    }
+}
+
+/// The directives that lead to these servers. None if they are chosen by variables.
+fn passes_to<'a>(configuration: &'a Configuration, found: &UpstreamMatch<'_>, blocks: &[&Upstream]) -> Vec<&'a Pass> {
+    let leads_here = |pass: &&Pass| match &pass.target {
+        Target::Upstream(name) => blocks.iter().any(|block| block.name == *name && block.layer == pass.layer()),
+        Target::Server(_) => found.members.iter().any(|member| member.block.is_none() && member.place == pass.place),
+        Target::Dynamic => false,
+    };
+    configuration.passes.iter().filter(leads_here).collect()
+}
+
+fn next_upstream(pass: &Pass, servers: Option<u32>) -> NextUpstream {
+    let default = NextUpstream { servers, ..NextUpstream::default() };
+    let tries =
+        pass.settings.next_upstream_tries.as_ref().map_or(0, |set| u32::try_from(set.value).unwrap_or(u32::MAX));
+    let Some(words) = &pass.settings.next_upstream else { return NextUpstream { tries, ..default } };
+    let has = |word: &str| words.value.iter().any(|set| set == word);
+    NextUpstream {
+        error: has("error"),
+        timeout: has("timeout"),
+        invalid_header: has("invalid_header"),
+        non_idempotent: has("non_idempotent"),
+        tries,
+        ..default
+    }
+}
+
+fn read_timeouts(passes: &[&Pass]) -> Vec<Duration> {
+    let timeout = |pass: &&Pass| pass.settings.read_timeout.as_ref().map_or(READ_TIMEOUT, |set| set.value);
+    let mut timeouts: Vec<Duration> = passes.iter().map(timeout).collect();
+    timeouts.sort_unstable();
+    timeouts.dedup();
+    timeouts
+}
+
+fn agreed<T: PartialEq>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    let first = all.next()?;
+    all.all(|other| other == first).then_some(first)
+}
+
+#[cfg(test)]
+mod tests;
