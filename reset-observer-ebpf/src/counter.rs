@@ -42,8 +42,11 @@ pub const OWNER_REMEMBERED: u32 = REPEATED_NOT_DETAILED + 1;
 /// map was evicted.
 pub const OWNER_FORGOTTEN: u32 = OWNER_REMEMBERED + 1;
 
+/// FINs right after a response that were not detailed, by the rate limit.
+pub const ORDINARY_FIN_NOT_DETAILED: u32 = OWNER_FORGOTTEN + 1;
+
 /// Number of slots in the array.
-pub const SLOTS: u32 = OWNER_FORGOTTEN + 1;
+pub const SLOTS: u32 = ORDINARY_FIN_NOT_DETAILED + 1;
 
 /// The slot that counts a reset sent for `reason`.
 #[inline(always)]

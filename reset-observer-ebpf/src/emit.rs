@@ -9,7 +9,7 @@ use aya_ebpf::{
     maps::{PerCpuArray, RingBuf, ring_buf::RingBufEntry},
 };
 use reset_observer_ebpf::{
-    SOCKETLESS_DETAIL_PER_SECOND, WAKE_INTERVAL_NS, counter,
+    WAKE_INTERVAL_NS, counter,
     record::{Hook, RECORD_VERSION, RawRecord},
 };
 
@@ -20,7 +20,7 @@ static RECORDS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 #[map]
 static COUNTERS: PerCpuArray<[u64; counter::SLOTS as usize]> = PerCpuArray::with_max_entries(1, 0);
 
-/// One second of details of resets without a socket, per CPU.
+/// One second of details of one kind, per CPU.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Allowance {
@@ -28,8 +28,17 @@ struct Allowance {
     used: u64,
 }
 
+/// Kinds of events that are detailed up to a rate.
+#[derive(Clone, Copy)]
+pub(crate) enum Rated {
+    /// Resets without a socket.
+    Socketless = 0,
+    /// FINs right after a response.
+    OrdinaryFin = 1,
+}
+
 #[map]
-static SOCKETLESS: PerCpuArray<Allowance> = PerCpuArray::with_max_entries(1, 0);
+static ALLOWANCES: PerCpuArray<Allowance> = PerCpuArray::with_max_entries(2, 0);
 
 /// Adds one to a counter.
 #[inline(always)]
@@ -105,10 +114,10 @@ fn wake_flag(now: u64) -> u64 {
     }
 }
 
-/// Whether one more reset without a socket may be detailed in this second; counted if not.
+/// Whether one more event of this kind may be detailed in this second, of `per_second`; counted under `left_out` if not.
 #[inline(always)]
-pub(crate) fn socketless_allowed() -> bool {
-    let Some(allowance) = SOCKETLESS.get_ptr_mut(0) else { return false };
+pub(crate) fn is_allowed(kind: Rated, per_second: u64, left_out: u32) -> bool {
+    let Some(allowance) = ALLOWANCES.get_ptr_mut(kind as u32) else { return false };
     // SAFETY: the slot belongs to this CPU, and a program is not interrupted by itself on one CPU.
     let allowance = unsafe { &mut *allowance };
     // SAFETY: a helper without arguments.
@@ -116,8 +125,8 @@ pub(crate) fn socketless_allowed() -> bool {
     if allowance.second != second {
         *allowance = Allowance { second, used: 0 };
     }
-    if allowance.used >= SOCKETLESS_DETAIL_PER_SECOND {
-        count(counter::SOCKETLESS_NOT_DETAILED);
+    if allowance.used >= per_second {
+        count(left_out);
         return false;
     }
     allowance.used += 1;

@@ -2,12 +2,12 @@
 
 use aya_ebpf::programs::RawTracePointContext;
 use aya_log_ebpf::debug;
-use reset_observer_ebpf::record::Hook;
+use reset_observer_ebpf::{ORDINARY_FIN_DETAIL_PER_SECOND, counter, record::Hook};
 
 use crate::{
     accepted,
     copy::Copied,
-    emit::submit,
+    emit::{Rated, is_allowed, submit},
     full_socket::reserve_for,
     global::is_observed,
     last_change, owner, process,
@@ -29,7 +29,7 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
         // A connection that was asked for may get the address of a socket whose end was not seen.
         (TCP_LISTEN, TCP_SYN_RECV) => owner::forget(sk),
         (TCP_SYN_RECV, TCP_ESTABLISHED) => was_accepted(sk),
-        (old @ TCP_ESTABLISHED, new @ TCP_CLOSE_WAIT) => emit(ctx, sk, Hook::FinReceived, old, new),
+        (old @ TCP_ESTABLISHED, new @ TCP_CLOSE_WAIT) => fin_received(ctx, sk, old, new),
         (old @ TCP_ESTABLISHED, new @ TCP_FIN_WAIT1) | (old @ TCP_CLOSE_WAIT, new @ TCP_LAST_ACK) => {
             own_close(ctx, sk, old, new);
         }
@@ -40,6 +40,14 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
         }
         (old, TCP_CLOSE) => closed(sk, old),
         _ => {}
+    }
+}
+
+#[inline(always)]
+fn fin_received(ctx: &RawTracePointContext, sk: u64, old: u8, new: u8) {
+    let allowed = || is_allowed(Rated::OrdinaryFin, ORDINARY_FIN_DETAIL_PER_SECOND, counter::ORDINARY_FIN_NOT_DETAILED);
+    if !socket::response_just_came(sk) || allowed() {
+        emit(ctx, sk, Hook::FinReceived, old, new);
     }
 }
 

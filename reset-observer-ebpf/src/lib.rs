@@ -51,3 +51,7 @@ pub const SOCKETLESS_DETAIL_PER_SECOND: u64 = 64;
 /// How long after waking the reader of the ring a CPU submits records without waking it again. The reader must look again
 /// by itself at least this long after it found any.
 pub const WAKE_INTERVAL_NS: u64 = 10_000_000;
+
+/// How many FINs that follow a response at once one CPU may detail in one second. Where upstream connections are not kept,
+/// every request ends with one; only with nginx's error log do they tell anything.
+pub const ORDINARY_FIN_DETAIL_PER_SECOND: u64 = 256;

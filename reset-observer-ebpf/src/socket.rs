@@ -1,5 +1,6 @@
 //! Reading a socket: first what kind it is, then only what that kind has.
 
+use aya_ebpf::helpers::bpf_jiffies64;
 use reset_observer_ebpf::{
     field::Field,
     record::{RawRecord, RawSnapshot, SocketKind, flag},
@@ -12,6 +13,8 @@ use crate::{
 
 /// `IPPROTO_TCP`. The state tracepoint fires for DCCP and SCTP too.
 const IPPROTO_TCP: u16 = 6;
+/// A response came just now if it came at most so many jiffies ago (4 to 40 ms).
+const JUST_JIFFIES: u32 = 4;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 pub(crate) const TCP_ESTABLISHED: u8 = 1;
@@ -61,6 +64,20 @@ pub(crate) fn flight_never_acked(socket: u64) -> bool {
     }
     let first_transmit: u64 = read_or_zero(socket, Field::FirstTransmit);
     first_transmit != 0 && first_transmit == read_or_zero(socket, Field::Delivered)
+}
+
+/// Whether payload came last, moments ago, and nothing sent is unacknowledged: the end of a response.
+#[inline(always)]
+pub(crate) fn response_just_came(socket: u64) -> bool {
+    let received: u32 = read_or_zero(socket, Field::LastReceive);
+    // SAFETY: a helper without arguments.
+    let now = unsafe { bpf_jiffies64() } as u32;
+    if now.wrapping_sub(received) > JUST_JIFFIES {
+        return false;
+    }
+    let una: u32 = read_or_zero(socket, Field::SndUna);
+    let sent: u32 = read_or_zero(socket, Field::LastSend);
+    una == read_or_zero(socket, Field::WriteSeq) && received.wrapping_sub(sent) as i32 >= 0
 }
 
 /// What may be read of a socket in `state`. Time-wait and request sockets are smaller than a `tcp_sock`.

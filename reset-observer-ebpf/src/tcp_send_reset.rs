@@ -4,13 +4,13 @@
 use aya_ebpf::programs::RawTracePointContext;
 use aya_log_ebpf::debug;
 use reset_observer_ebpf::{
-    counter,
+    SOCKETLESS_DETAIL_PER_SECOND, counter,
     record::{Hook, RawRecord, SocketKind, flag},
 };
 
 use crate::{
     copy::Copied,
-    emit::{count, reserve, socketless_allowed, submit},
+    emit::{Rated, count, is_allowed, reserve, submit},
     global::{has_reason, is_observed},
     last_change, owner,
     packet::{self, Packet},
@@ -54,7 +54,7 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     if !is_observed(local_port, remote_port) {
         return;
     }
-    if sk == 0 && !socketless_allowed() {
+    if sk == 0 && !is_allowed(Rated::Socketless, SOCKETLESS_DETAIL_PER_SECOND, counter::SOCKETLESS_NOT_DETAILED) {
         return;
     }
     let Some(mut entry) = reserve(Hook::SendReset) else { return };

@@ -48,6 +48,10 @@ const CLIENT_LEFT_WITHIN: Duration = Duration::from_millis(50);
 /// A process that the out-of-memory killer chose may take this long to die.
 const OOM_WITHIN: Duration = Duration::from_secs(30);
 
+/// Connections that are known at a time, some 20 MiB. Beyond it those that wait longest are judged, or forgotten if they
+/// were judged, before their time.
+const MAX_CONNECTIONS: usize = 16_384;
+
 /// A server of which nothing was learned is forgotten after this time.
 const SERVER_MEMORY: Duration = Duration::from_secs(60);
 
@@ -123,6 +127,7 @@ impl Correlator {
             self.overtaken.extend(overtaken);
             self.retire(ends);
         }
+        self.make_room();
         let planned = self.connections.get(&ends).map(|known| self.deadline(known));
         match self.connections.get_mut(&ends) {
             Some(known) => known.add(event, &mut self.resets),
@@ -135,6 +140,15 @@ impl Correlator {
             }
         }
         self.plan(ends, planned);
+    }
+
+    fn make_room(&mut self) {
+        while self.connections.len() >= MAX_CONNECTIONS {
+            let Some((_, next)) = self.agenda.first().copied() else { return };
+            let before_its_time = self.judge(next);
+            self.overtaken.extend(before_its_time);
+            self.retire(next);
+        }
     }
 
     /// Puts the connection's next deadline on the agenda, where `planned` was its former one.

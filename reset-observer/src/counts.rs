@@ -25,6 +25,11 @@ pub struct KernelCounts {
     pub owners_remembered: u64,
     /// Connections whose opener was forgotten at their end.
     pub owners_forgotten: u64,
+    /// FINs right after a response that were counted and not detailed.
+    pub ordinary_fins_not_detailed: u64,
+    /// Runs of programs that the kernel left out, because the program was running on that processor already. The counts
+    /// above lack what these would have counted.
+    pub runs_missed: u64,
     /// Connections whose opener was evicted to make room: at least so many, with up to 128 a CPU more.
     pub owners_evicted: u64,
 }

@@ -46,9 +46,9 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// The kernel's counters.
+    /// The kernel's counters, and the runs that it left out.
     pub(super) fn read_counters(&self) -> Result<KernelCounts> {
-        self.counters.read()
+        Ok(KernelCounts { runs_missed: self.cost.runs_missed(), ..self.counters.read()? })
     }
 
     /// Resets sent by reason.
@@ -179,7 +179,7 @@ impl Session {
     fn take_what_is_there(&mut self) {
         let mut core = lock(&self.core);
         self.ring.drain_now(|bytes| core.pipeline.take(bytes));
-        if let Ok(counts) = core.read_counters()
+        if let Ok(counts) = core.counters.read()
             && counts.ring_full > self.ring_full
         {
             self.ring_full = counts.ring_full;

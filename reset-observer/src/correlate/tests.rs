@@ -120,6 +120,15 @@ fn a_reset_whose_packet_is_none_is_not_taken_for_one_even_if_no_answer_was_seen(
 }
 
 #[test]
+fn more_ends_at_once_than_are_remembered_are_judged_early_and_none_is_lost() {
+    let many = u16::try_from(MAX_CONNECTIONS).unwrap() + 100;
+    let mut correlator = after((1..=many).map(|port| from_port(port, fin(2000, requested(at(1990), SECOND)))));
+    assert_eq!(correlator.connections.len(), MAX_CONNECTIONS);
+    assert_eq!(correlator.poll(at(2001)).len(), 100, "these had to be judged to make room");
+    assert_eq!(correlator.flush().len(), MAX_CONNECTIONS);
+}
+
+#[test]
 fn both_ends_on_one_host_are_put_together_and_only_the_proxys_end_is_a_case() {
     for order in [true, false] {
         let mut events = vec![exit_close(2000, Exit::Signal(9)), fin(2010, acknowledged(at(1990)))];

@@ -11,7 +11,7 @@ use aya::{
     sys::{Stats, enable_stats},
 };
 
-use super::programs::Programs;
+use super::{missed::runs_missed, programs::Programs};
 use crate::counts::ProgramRuns;
 
 /// Reads how often each program ran, and for how long.
@@ -32,6 +32,12 @@ impl Cost {
              --kernel.program-stats and set `sysctl kernel.bpf_stats_enabled=1`",
         )?;
         Ok(Self { programs, switch })
+    }
+
+    /// Runs of all programs that the kernel left out, see [`runs_missed`].
+    #[must_use]
+    pub fn runs_missed(&self) -> u64 {
+        runs_missed(&self.programs)
     }
 
     /// The runs of each loaded program since it was loaded, as far as the kernel kept statistics. `None` if it never

@@ -75,6 +75,8 @@ impl Counters {
             repeated_not_detailed: sum(counter::REPEATED_NOT_DETAILED),
             owners_remembered: remembered,
             owners_forgotten: forgotten,
+            ordinary_fins_not_detailed: sum(counter::ORDINARY_FIN_NOT_DETAILED),
+            runs_missed: 0,
             owners_evicted: self.evicted.total(remembered.saturating_sub(forgotten)),
         })
     }
