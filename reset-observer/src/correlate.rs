@@ -52,6 +52,9 @@ const OOM_WITHIN: Duration = Duration::from_secs(30);
 /// were judged, before their time.
 const MAX_CONNECTIONS: usize = 16_384;
 
+/// Connections that may stand where another's other end must; so many are no coincidence, and leave too much choice.
+const MAX_CANDIDATES: usize = 64;
+
 /// A server of which nothing was learned is forgotten after this time.
 const SERVER_MEMORY: Duration = Duration::from_secs(60);
 
@@ -269,8 +272,12 @@ impl Correlator {
     }
 
     fn translated_peer(&self, this: &Connection) -> Option<&Connection> {
-        let candidates = self.by_sequence.expecting(this.sequence()?);
-        let mut peers = candidates.filter_map(|ends| self.connections.get(&ends)).filter(|peer| this.meets(peer));
+        let candidates: Vec<Ends> = self.by_sequence.expecting(this.sequence()?).take(MAX_CANDIDATES).collect();
+        if candidates.len() == MAX_CANDIDATES {
+            return None;
+        }
+        let mut peers =
+            candidates.into_iter().filter_map(|ends| self.connections.get(&ends)).filter(|peer| this.meets(peer));
         let only = peers.next()?;
         peers.next().is_none().then_some(only)
     }
