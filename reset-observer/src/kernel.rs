@@ -7,6 +7,7 @@ pub mod counters;
 pub mod features;
 pub mod hooks;
 pub mod log;
+pub mod memory;
 pub mod missed;
 pub mod offsets;
 pub mod privilege;

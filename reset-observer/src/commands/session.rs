@@ -130,6 +130,7 @@ impl Session {
             _programs: programs,
         };
         session.follow_logs();
+        kernel::memory::give_back();
         Ok(session)
     }
 

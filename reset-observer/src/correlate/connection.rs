@@ -91,8 +91,10 @@ impl Connection {
         }
         self.process = self.process.take().or(event.process);
         self.container = self.container.take().or(event.container);
-        self.upstream = self.upstream.take().or(event.upstream);
-        self.settings = self.settings.take().or(event.settings);
+        if self.settings.is_none() {
+            // The configuration may have been read since the last event.
+            self.name_upstream(event.upstream, event.settings);
+        }
         self.instance = self.instance.or(event.instance);
         if is_outstanding(&record) {
             self.outstanding_at.get_or_insert(record.at);
