@@ -98,11 +98,13 @@ impl Session {
         let mut programs = Programs::load(&types, &mut features, &options).map_err(Failure::Prerequisite)?;
         drop(types);
         // nginx is looked for once records are kept: what it opens meanwhile is known by its owner.
+        let started = Instant::now();
         let processes = NginxProcesses::scan_for(watch.processes.clone());
         let sockets = NginxSockets::scan(&processes);
         let nginx =
             NginxFound { masters: processes.masters(), workers: processes.workers(), listening: sockets.listening() };
         let configurations = Configurations::of_host(&processes);
+        log::debug!("found nginx, its sockets and what it was told in {:.1?}", started.elapsed());
         let attributor = Attributor::new(processes, sockets)
             .with_containers(Containers::of_host(&watch.pod_logs))
             .with_configurations(configurations);
