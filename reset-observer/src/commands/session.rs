@@ -98,16 +98,7 @@ impl Session {
         let mut programs = Programs::load(&types, &mut features, &options).map_err(Failure::Prerequisite)?;
         drop(types);
         // nginx is looked for once records are kept: what it opens meanwhile is known by its owner.
-        let started = Instant::now();
-        let processes = NginxProcesses::scan_for(watch.processes.clone());
-        let sockets = NginxSockets::scan(&processes);
-        let nginx =
-            NginxFound { masters: processes.masters(), workers: processes.workers(), listening: sockets.listening() };
-        let configurations = Configurations::of_host(&processes);
-        log::debug!("found nginx, its sockets and what it was told in {:.1?}", started.elapsed());
-        let attributor = Attributor::new(processes, sockets)
-            .with_containers(Containers::of_host(&watch.pod_logs))
-            .with_configurations(configurations);
+        let (attributor, nginx) = find_nginx(watch);
         let pipeline = Pipeline::new(Decoder::new(&features.reset_reasons), attributor, watch.settle);
         let wire = |programs: &mut Programs| -> Result<_> {
             let log = if log_level == 0 { ProgramLog::off() } else { ProgramLog::open(programs)? };
@@ -207,6 +198,21 @@ impl Session {
         self.take_what_is_there();
         lock(&self.core).pipeline.flush()
     }
+}
+
+/// nginx's processes, sockets and configurations.
+fn find_nginx(watch: &WatchArgs) -> (Attributor, NginxFound) {
+    let started = Instant::now();
+    let processes = NginxProcesses::scan_for(watch.processes.clone());
+    let sockets = NginxSockets::scan(&processes);
+    let nginx =
+        NginxFound { masters: processes.masters(), workers: processes.workers(), listening: sockets.listening() };
+    let configurations = Configurations::of_host(&processes);
+    log::debug!("found nginx, its sockets and what it was told in {:.1?}", started.elapsed());
+    let attributor = Attributor::new(processes, sockets)
+        .with_containers(Containers::of_host(&watch.pod_logs))
+        .with_configurations(configurations);
+    (attributor, nginx)
 }
 
 /// What the running kernel offers.
