@@ -1,0 +1,125 @@
+//! Two nginx side by side, one of them in a box: each verdict names the right instance, worker, upstream, server and
+//! request, whatever becomes of the processes and of the configuration.
+
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
+#[path = "attribution/house.rs"]
+mod house;
+#[path = "attribution/truth.rs"]
+mod truth;
+
+use anyhow::{Result, ensure};
+
+use house::House;
+use lab::lock::MachineLock;
+use lab::observer::Observer;
+use lab::programs::has_root;
+use truth::{Joined, assert_names, assert_of_these, check_resets, verdict_on};
+
+const ARGS: &[&str] = &["observe", "--output", "json", "--all"];
+
+/// Requests at once.
+const MANY: usize = 8;
+
+#[test]
+fn each_verdict_names_the_right_instance_worker_upstream_server_and_request() {
+    if has_root() {
+        two_instances().unwrap();
+    }
+}
+
+fn two_instances() -> Result<()> {
+    let _machine = MachineLock::take()?;
+    let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
+    let mut houses = [House::on_host(scratch.path(), 3000)?, House::boxed(scratch.path(), 3001, "shop")?];
+    let observer = with_older_connections(&mut houses)?;
+    for house in &mut houses {
+        strike(&observer, house)?;
+    }
+    for names in [["first", "second"], ["third", "fourth"]] {
+        reload(&observer, &mut houses, names)?;
+    }
+    for house in &mut houses {
+        kill_worker(&observer, house)?;
+        strike(&observer, house)?;
+    }
+    let [_, boxed] = &mut houses;
+    upgrade(&observer, boxed)?;
+    assert_of_these(&observer, &houses);
+    Ok(())
+}
+
+/// Starts the observer when connections are open already, has these reset, and checks what is said of them.
+fn with_older_connections(houses: &mut [House; 2]) -> Result<Observer> {
+    let mut pools = Vec::new();
+    for house in houses.iter_mut() {
+        let mut clients = house.clients(MANY)?;
+        house.send_all("delay/150", &mut clients)?;
+        for client in &mut clients {
+            ensure!(client.receive()?.status == 200, "the lab itself: no answer");
+        }
+        pools.push((clients, house.accepted()));
+    }
+    let observer = Observer::start(ARGS, |_| ())?;
+    observer.wait_until_ready()?;
+    for (house, (clients, accepted)) in houses.iter_mut().zip(&mut pools) {
+        let sent = house.send_all("reset-after/100", clients)?;
+        ensure!(house.accepted() == *accepted, "the lab itself: the connections are new ones");
+        check_resets(&observer, house, &sent, clients)?;
+    }
+    Ok(observer)
+}
+
+/// Has many requests reset at once, then one alone.
+fn strike(observer: &Observer, house: &mut House) -> Result<()> {
+    let mut clients = house.clients(MANY)?;
+    let sent = house.send_all("linger0", &mut clients)?;
+    let Joined { verdicts, requests } = check_resets(observer, house, &sent, &mut clients)?;
+    println!("{requests} of {verdicts} requests were named");
+    let mut alone = house.clients(1)?;
+    let sent = house.send_all("linger0", &mut alone)?;
+    let joined = check_resets(observer, house, &sent, &mut alone)?;
+    ensure!(joined.requests == 1, "a reset alone does not name its request: {:#?}", observer.complaints());
+    Ok(())
+}
+
+/// Reloads under another name; requests that old workers still serve lead to the old one.
+fn reload(observer: &Observer, houses: &mut [House; 2], names: [&str; 2]) -> Result<()> {
+    let mut under_way = Vec::new();
+    for (house, name) in houses.iter_mut().zip(names) {
+        let mut clients = house.clients(MANY)?;
+        let sent = house.send_all("reset-after/1200", &mut clients)?;
+        house.reload_as(name)?;
+        under_way.push((sent, clients));
+    }
+    for house in houses.iter_mut() {
+        strike(observer, house)?;
+    }
+    for (house, (sent, mut clients)) in houses.iter().zip(under_way) {
+        check_resets(observer, house, &sent, &mut clients)?;
+    }
+    Ok(())
+}
+
+/// Kills a worker that serves a request.
+fn kill_worker(observer: &Observer, house: &mut House) -> Result<()> {
+    let mut clients = house.clients(1)?;
+    let sent = house.send_all("reset-after/3000", &mut clients)?;
+    let killed = house.kill_worker_of(&sent[0])?;
+    let verdict = verdict_on(observer, house, house.peer_of(&sent[0].path)?)?;
+    assert_names(&verdict, &killed, house.server);
+    assert_eq!(verdict["cause"], "proxy_crash", "{verdict}");
+    Ok(())
+}
+
+/// Upgrades the binary, with another name for the upstream block; old and new workers serve side by side.
+fn upgrade(observer: &Observer, house: &mut House) -> Result<()> {
+    let old = house.upgrade_as("fifth")?;
+    for _ in 0..3 {
+        strike(observer, house)?;
+    }
+    house.boxed_nginx()?.retire_workers(old)?;
+    strike(observer, house)?;
+    house.boxed_nginx()?.retire(old)?;
+    strike(observer, house)
+}
