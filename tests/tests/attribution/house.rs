@@ -260,6 +260,7 @@ impl House {
 
 fn configuration(block: &str, dir: &Path, front: SocketAddr, server: SocketAddr, daemon: bool) -> Result<String> {
     let text = configure(&SETTINGS, dir, front, &[server])?;
-    let text = text.replace("upstream backend", &format!("upstream {block}")).replace("://backend", &format!("://{block}"));
+    let text =
+        text.replace("upstream backend", &format!("upstream {block}")).replace("://backend", &format!("://{block}"));
     Ok(if daemon { text.replace("daemon off;", "daemon on;") } else { text })
 }
