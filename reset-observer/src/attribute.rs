@@ -135,7 +135,7 @@ impl Attributor {
             configurations.refresh(&self.processes, record.at);
         }
         if owner.is_some() {
-            self.sockets.forget(record.local, record.remote);
+            self.sockets.forget(record.netns, record.local, record.remote);
         }
     }
 

@@ -201,7 +201,9 @@ impl Configurations {
             return;
         }
         match reading.result {
-            Ok(running) => {
+            Ok(mut running) => {
+                // What was read because of a reload is what nginx read, though its old workers may serve for a moment.
+                running.stale = running.stale.filter(|_| loaded.told.is_empty());
                 tell_problems(&running);
                 loaded.told.insert(reading.generation, Told { running, servers: HashMap::new() });
                 while loaded.told.len() > MAX_GENERATIONS {

@@ -175,7 +175,7 @@ impl House {
     }
 
     /// Kills the worker that serves this request, and waits until it is replaced.
-    pub(crate) fn kill_worker_of(&mut self, request: &Sent) -> Result<Worker> {
+    pub(crate) fn kill_worker_of(&mut self, request: &Sent) -> Result<()> {
         let peer = self.peer_of(&request.path)?;
         let table = self.net.proxy().run("ss", &["-tnpHO", &format!("sport = :{}", peer.port())], "")?;
         let pid = table.split("pid=").nth(1).and_then(|rest| rest.split(',').next()?.parse().ok());
@@ -185,8 +185,8 @@ impl House {
             let serving = house.serving();
             serving.len() == SETTINGS.workers as usize && !serving.iter().any(|(worker, _)| *worker == pid)
         })?;
-        self.meet()?;
-        self.known.get(&pid).cloned().context("the lab itself: an unknown worker was killed")
+        ensure!(self.known.contains_key(&pid), "the lab itself: {pid} was no worker");
+        self.meet()
     }
 
     /// New connections to nginx.

@@ -62,7 +62,7 @@ pub(crate) fn check_resets(
 }
 
 /// The verdict on the connection with this end of nginx's, which must be the only one.
-pub(crate) fn verdict_on(observer: &Observer, house: &House, local: SocketAddr) -> Result<Value> {
+fn verdict_on(observer: &Observer, house: &House, local: SocketAddr) -> Result<Value> {
     let is_on = |verdict: &Value| {
         verdict["type"] == "verdict"
             && verdict["leg"] == "upstream"
@@ -74,7 +74,7 @@ pub(crate) fn verdict_on(observer: &Observer, house: &House, local: SocketAddr) 
 }
 
 /// Whether the verdict names this worker and this server.
-pub(crate) fn assert_names(verdict: &Value, worker: &Worker, server: SocketAddr) {
+fn assert_names(verdict: &Value, worker: &Worker, server: SocketAddr) {
     let Worker { pid, inner, master, upstream } = worker;
     let process = json!({ "name": "nginx", "role": "worker", "pid": pid, "inner_pid": inner, "master": master });
     assert_eq!(verdict["process"], process, "{verdict}");
