@@ -35,9 +35,7 @@ fn two_instances() -> Result<()> {
     let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
     let mut houses = [House::on_host(scratch.path(), 3000)?, House::boxed(scratch.path(), 3001, "shop")?];
     let observer = with_older_connections(&mut houses)?;
-    for house in &mut houses {
-        strike(&observer, house)?;
-    }
+    strike_both(&observer, &mut houses)?;
     for names in [["first", "second"], ["third", "fourth"]] {
         reload(&observer, &mut houses, names)?;
     }
@@ -75,6 +73,19 @@ fn with_older_connections(houses: &mut [House; 2]) -> Result<Observer> {
     Ok(observer)
 }
 
+/// Has many requests reset on both at the same time, then on each.
+fn strike_both(observer: &Observer, houses: &mut [House; 2]) -> Result<()> {
+    let mut struck = Vec::new();
+    for house in houses.iter_mut() {
+        let mut clients = house.clients(MANY)?;
+        struck.push((house.send_all("reset-after/100", &mut clients)?, clients));
+    }
+    for (house, (sent, mut clients)) in houses.iter().zip(struck) {
+        check_resets(observer, house, &sent, &mut clients)?;
+    }
+    houses.iter_mut().try_for_each(|house| strike(observer, house))
+}
+
 /// Has many requests reset at once, then one alone.
 fn strike(observer: &Observer, house: &mut House) -> Result<()> {
     let mut clients = house.clients(MANY)?;
@@ -97,9 +108,7 @@ fn reload(observer: &Observer, houses: &mut [House; 2], names: [&str; 2]) -> Res
         house.reload_as(name)?;
         under_way.push((sent, clients));
     }
-    for house in houses.iter_mut() {
-        strike(observer, house)?;
-    }
+    strike_both(observer, houses)?;
     for (house, (sent, mut clients)) in houses.iter().zip(under_way) {
         check_resets(observer, house, &sent, &mut clients)?;
     }
