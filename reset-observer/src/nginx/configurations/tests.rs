@@ -57,7 +57,7 @@ fn after_a_reload_old_workers_go_by_what_they_were_told_and_new_ones_wait_for_wh
     drop(held);
     let deadline = Instant::now() + Duration::from_secs(10);
     while all.next_look().is_some() && Instant::now() < deadline {
-        std::thread::yield_now();
+        thread::yield_now();
         all.collect(KernelTime(2_000_000_000));
     }
     assert_eq!(name(&mut all, &processes, 11).as_deref(), Some("before"));
