@@ -1,8 +1,6 @@
 //! Two nginx side by side, one of them in a box: each verdict names the right instance, worker, upstream, server and
 //! request, whatever becomes of the processes and of the configuration.
 
-#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
-
 #[path = "attribution/house.rs"]
 mod house;
 #[path = "attribution/told.rs"]
