@@ -8,7 +8,7 @@ mod told;
 #[path = "attribution/truth.rs"]
 mod truth;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use house::House;
 use lab::lock::MachineLock;
@@ -55,7 +55,7 @@ fn with_older_connections(houses: &mut [House; 2]) -> Result<Observer> {
     let mut pools = Vec::new();
     for house in houses.iter_mut() {
         let mut clients = house.clients(MANY)?;
-        house.send_all("delay/150", &mut clients)?;
+        house.send_all("delay/600", &mut clients)?;
         for client in &mut clients {
             ensure!(client.receive()?.status == 200, "the lab itself: no answer");
         }
@@ -90,11 +90,15 @@ fn strike(observer: &Observer, house: &mut House) -> Result<()> {
     let sent = house.send_all("linger0", &mut clients)?;
     let Joined { verdicts, requests } = check_resets(observer, house, &sent, &mut clients)?;
     println!("{requests} of {verdicts} requests were named");
-    let mut alone = house.clients(1)?;
-    let sent = house.send_all("linger0", &mut alone)?;
-    let joined = check_resets(observer, house, &sent, &mut alone)?;
-    ensure!(joined.requests == 1, "a reset alone does not name its request: {:#?}", observer.complaints());
-    Ok(())
+    // On a busy machine a line may come too late for its verdict.
+    for _ in 0..3 {
+        let mut alone = house.clients(1)?;
+        let sent = house.send_all("linger0", &mut alone)?;
+        if check_resets(observer, house, &sent, &mut alone)?.requests == 1 {
+            return Ok(());
+        }
+    }
+    bail!("resets that come alone do not name their requests: {:#?}", observer.complaints())
 }
 
 /// Reloads under another name; requests that old workers still serve lead to the old one.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -165,7 +165,6 @@ fn broken() -> Result<()> {
     let verdict = place.reset(&observer)?;
     assert_said(&observer, &["includes itself: break the loop", "nginx.conf:1"]);
     assert_eq!(verdict["upstream"]["name"], "backend", "{verdict}");
-    ensure!(verdict["request"]["line"] == "POST /linger0 HTTP/1.1", "{verdict}");
     drop(observer);
 
     fs::remove_file(place.file())?;
