@@ -94,8 +94,8 @@ impl Attributor {
         let container = self.container(&record, process.as_ref());
         let worker = process.as_ref().filter(|_| leg == Leg::Upstream);
         let instance = worker.and_then(|worker| self.processes.instance_of(worker.pid));
-        let (upstream, settings) = match worker {
-            Some(_) => self.upstream(instance, record.remote),
+        let (upstream, settings) = match worker.map(|worker| worker.pid) {
+            Some(worker) => self.upstream(worker, record.remote),
             None => (None, None),
         };
         Attributed { record, leg, process, container, upstream, settings, instance }
@@ -135,7 +135,7 @@ impl Attributor {
             configurations.refresh(&self.processes, record.at);
         }
         if owner.is_some() {
-            self.sockets.forget(record.local, record.remote);
+            self.sockets.forget(record.netns, record.local, record.remote);
         }
     }
 
@@ -156,13 +156,16 @@ impl Attributor {
         }
     }
 
-    /// The server at the other end of an upstream connection, and what counts for it.
+    /// The server at the other end of a connection of this worker's, and what counts for it. After a reload old workers
+    /// go by what they were told, new ones by what was read anew.
     pub fn upstream(
         &mut self,
-        instance: Option<InstanceId>,
+        worker: u32,
         remote: SocketAddr,
     ) -> (Option<UpstreamLabel>, Option<Arc<UpstreamSettings>>) {
-        let found = self.configurations.as_mut().zip(instance).and_then(|(all, instance)| all.server(instance, remote));
+        let instance = self.processes.instance_of(worker).zip(self.processes.generation_of(worker));
+        let told = self.configurations.as_mut().zip(instance);
+        let found = told.and_then(|(all, (instance, generation))| all.server(instance, generation, remote));
         match found {
             Some(found) => (Some(found.label), Some(found.settings)),
             None => (Some(unnamed(remote)), None),

@@ -83,8 +83,9 @@ impl Pipeline {
     /// The configuration of an instance that was just found is read by now, in the usual case.
     fn verdict(&mut self, mut case: Case) -> Verdict {
         let connection = &mut case.connection;
-        if connection.leg() == Leg::Upstream && connection.settings().is_none() {
-            let (label, settings) = self.attributor.upstream(connection.instance(), connection.ends().remote);
+        let worker = connection.process().map(|worker| worker.pid).filter(|_| connection.leg() == Leg::Upstream);
+        if let Some(worker) = worker.filter(|_| connection.settings().is_none()) {
+            let (label, settings) = self.attributor.upstream(worker, connection.ends().remote);
             connection.name_upstream(label, settings);
         }
         verdict(&case)

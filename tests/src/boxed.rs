@@ -18,8 +18,20 @@ use crate::programs;
 /// How long nginx may take for anything.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The first process of the pid namespace: starts nginx, then keeps the namespace.
-const INIT: &str = "\"$@\" && exec sleep infinity";
+/// The first process of the pid namespace: lays the box's own files over those of the host, starts nginx, then keeps the
+/// namespace.
+const INIT: &str = "mount --bind \"$1\" \"$2\" && shift 2 && \"$@\" && exec sleep infinity";
+
+/// Where the files of a box are.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// Where they lie on the host.
+    pub outside: &'a Path,
+    /// Where the box shows them; on the host, other files may be there.
+    pub inside: &'a Path,
+    /// The configuration file that nginx is told, a path in the box.
+    pub configuration: &'a Path,
+}
 
 /// A running nginx in a box. If the lab ends, `unshare` is killed, with it the first process of the pid namespace, and
 /// with that everything in it.
@@ -43,12 +55,19 @@ impl BoxedNginx {
         let configuration = dir.join("nginx.conf");
         let text = configure(settings, dir, listen, servers)?.replace("daemon off;", "daemon on;");
         fs::write(&configuration, text)?;
+        let files = Files { outside: dir, inside: dir, configuration: &configuration };
+        Self::start_with(net, &files, settings.workers as usize)
+    }
+
+    /// Starts nginx inside `net` with a configuration that is there already, and waits for so many workers.
+    pub fn start_with(net: &Namespace, files: &Files<'_>, workers: usize) -> Result<Self> {
         let launch = Launch::new("nginx in a box", "unshare").inside(net);
         let launch =
             launch.args(["--pid", "--mount", "--mount-proc", "--fork", "--kill-child", "sh", "-c", INIT, "init"]);
-        let launch = launch.arg(programs::nginx()?).arg("-p").arg(dir).arg("-e").arg(dir.join("error.log"));
-        let unshare = launch.arg("-c").arg(&configuration).start()?;
-        let nginx = Self { unshare, dir: dir.to_owned(), workers: settings.workers as usize };
+        let launch = launch.arg(files.outside).arg(files.inside).arg(programs::nginx()?);
+        let launch = launch.arg("-p").arg(files.inside).arg("-e").arg(files.inside.join("error.log"));
+        let unshare = launch.arg("-c").arg(files.configuration).start()?;
+        let nginx = Self { unshare, dir: files.outside.to_owned(), workers };
         nginx.wait_until("come up", || nginx.masters().len() == 1 && nginx.all_serve())?;
         Ok(nginx)
     }

@@ -175,7 +175,8 @@ fn is_stopped(pid: u32) -> bool {
     stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
 }
 
-pub(crate) fn configure(settings: &Settings, dir: &Path, listen: SocketAddr, servers: &[SocketAddr]) -> Result<String> {
+/// The text of a configuration whose files lie in `dir`, as nginx sees it. Its upstream block is called `backend`.
+pub fn configure(settings: &Settings, dir: &Path, listen: SocketAddr, servers: &[SocketAddr]) -> Result<String> {
     let Settings { workers, keepalive, keepalive_timeout, timeout, tls, location } = settings;
     let scheme = if *tls { "https" } else { "http" };
     let dir = dir.display();

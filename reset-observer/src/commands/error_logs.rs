@@ -48,6 +48,8 @@ pub(super) struct ErrorLogs {
     revision: Option<u64>,
     next_file: u32,
     start: Start,
+    /// What was said of logs that cannot be followed.
+    told: HashSet<(InstanceId, String)>,
 }
 
 impl ErrorLogs {
@@ -58,7 +60,15 @@ impl ErrorLogs {
             log::warn!("error logs cannot be followed, so requests are not named: {error}");
         }
         let (followed, by_id) = (BTreeMap::new(), HashMap::new());
-        Self { follower: follower.ok(), followed, by_id, revision: None, next_file: 0, start: Start::End }
+        Self {
+            follower: follower.ok(),
+            followed,
+            by_id,
+            revision: None,
+            next_file: 0,
+            start: Start::End,
+            told: HashSet::new(),
+        }
     }
 
     /// Follows what these configurations name. Returns the instances whose logs are read, if that changed.
@@ -67,6 +77,8 @@ impl ErrorLogs {
             return None;
         }
         let mut wanted = HashSet::new();
+        let instances: HashSet<InstanceId> = told.all().map(|(instance, ..)| instance).collect();
+        self.told.retain(|(instance, _)| instances.contains(instance));
         for (instance, master, running) in told.all() {
             match InstanceLogs::of(master, running) {
                 Ok(logs) => self.add(instance, &logs, &mut wanted),
@@ -81,7 +93,10 @@ impl ErrorLogs {
 
     fn add(&mut self, instance: InstanceId, logs: &InstanceLogs, wanted: &mut HashSet<(InstanceId, PathBuf)>) {
         for unavailable in &logs.unavailable {
-            log::warn!("{unavailable}");
+            let sentence = unavailable.to_string();
+            if self.told.insert((instance, sentence.clone())) {
+                log::warn!("{sentence}");
+            }
         }
         for path in &logs.files {
             let key = (instance, path.clone());

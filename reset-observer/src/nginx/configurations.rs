@@ -4,7 +4,7 @@
 //! large configuration takes a second, and records wait for nobody.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
     sync::{Arc, mpsc},
     thread,
@@ -38,12 +38,22 @@ pub struct ConfiguredServer {
     pub settings: Arc<UpstreamSettings>,
 }
 
-/// The configuration of one instance.
+/// Configurations kept of one instance: old workers go by older ones, until they end.
+const MAX_GENERATIONS: usize = 8;
+
+/// The configurations of one instance.
 #[derive(Debug)]
 struct Loaded {
     generation: u32,
     master: u32,
-    running: Option<Arc<Running>>,
+    /// By generation, the newest last.
+    told: BTreeMap<u32, Told>,
+}
+
+/// One configuration.
+#[derive(Debug)]
+struct Told {
+    running: Running,
     servers: HashMap<SocketAddr, Option<ConfiguredServer>>,
 }
 
@@ -132,31 +142,26 @@ impl Configurations {
         self.revision
     }
 
-    /// What an instance was told, if that could be read.
+    /// What an instance was told last, if that could be read.
     #[must_use]
     pub fn of(&self, instance: InstanceId) -> Option<&Running> {
-        self.loaded.get(&instance)?.running.as_deref()
+        Some(&self.loaded.get(&instance)?.told.values().next_back()?.running)
     }
 
-    /// All that were read, with the process id of the master each.
+    /// All that any worker goes by, with the process id of the newest master each.
     pub fn all(&self) -> impl Iterator<Item = (InstanceId, u32, &Running)> {
-        self.loaded.iter().filter_map(|(id, loaded)| Some((*id, loaded.master, loaded.running.as_deref()?)))
+        self.loaded.iter().flat_map(|(id, loaded)| loaded.told.values().map(|told| (*id, loaded.master, &told.running)))
     }
 
-    /// The server that an instance knows under this address.
-    pub fn server(&mut self, instance: InstanceId, remote: SocketAddr) -> Option<ConfiguredServer> {
-        let loaded = self.loaded.get_mut(&instance)?;
-        let running = loaded.running.as_deref()?;
-        if loaded.servers.len() >= MAX_REMEMBERED && !loaded.servers.contains_key(&remote) {
-            loaded.servers.clear();
-        }
-        loaded.servers.entry(remote).or_insert_with(|| look_up(running, remote)).clone()
+    /// The server that the workers of this generation of an instance know under this address.
+    pub fn server(&mut self, instance: InstanceId, generation: u32, remote: SocketAddr) -> Option<ConfiguredServer> {
+        self.loaded.get_mut(&instance)?.told.get_mut(&generation)?.server(remote)
     }
 
     /// The server that any instance knows under this address, if they agree.
     pub fn server_of_any(&mut self, remote: SocketAddr) -> Option<ConfiguredServer> {
-        let instances: Vec<InstanceId> = self.loaded.keys().copied().collect();
-        let mut found = instances.into_iter().filter_map(|instance| self.server(instance, remote));
+        let newest = self.loaded.values_mut().filter_map(|loaded| loaded.told.values_mut().next_back());
+        let mut found = newest.filter_map(|told| told.server(remote));
         let first = found.next()?;
         let agreed = found.all(|other| other.label == first.label);
         agreed.then_some(first)
@@ -173,14 +178,16 @@ impl Configurations {
         let mut outdated = Vec::new();
         for instance in instances {
             let Some(master) = instance.masters.last().or(instance.workers.first()).copied() else { continue };
-            let known = self.loaded.entry(instance.id).or_insert_with(|| Loaded {
-                generation: u32::MAX,
-                master: 0,
-                running: None,
-                servers: HashMap::new(),
-            });
-            if known.generation != instance.generation || known.master != master {
-                (known.generation, known.master) = (instance.generation, master);
+            let new = || Loaded { generation: u32::MAX, master: 0, told: BTreeMap::new() };
+            let known = self.loaded.entry(instance.id).or_insert_with(new);
+            if known.forget_all_but(&processes.generations(instance.id)) {
+                self.revision += 1;
+            }
+            // Another master of the same generation has told its workers nothing else.
+            let is_read = known.told.contains_key(&instance.generation);
+            let is_asked = (known.generation, known.master) == (instance.generation, master);
+            (known.generation, known.master) = (instance.generation, master);
+            if !is_read && !is_asked {
                 outdated.push((instance, master));
             }
         }
@@ -194,10 +201,14 @@ impl Configurations {
             return;
         }
         match reading.result {
-            Ok(running) => {
+            Ok(mut running) => {
+                // What was read because of a reload is what nginx read, though its old workers may serve for a moment.
+                running.stale = running.stale.filter(|_| loaded.told.is_empty());
                 tell_problems(&running);
-                loaded.servers.clear();
-                loaded.running = Some(Arc::new(running));
+                loaded.told.insert(reading.generation, Told { running, servers: HashMap::new() });
+                while loaded.told.len() > MAX_GENERATIONS {
+                    loaded.told.pop_first();
+                }
                 self.revision += 1;
             }
             Err(error) => log::warn!(
@@ -205,6 +216,24 @@ impl Configurations {
                 reading.master
             ),
         }
+    }
+}
+
+impl Loaded {
+    /// Drops what no worker goes by any more. Returns whether there was any.
+    fn forget_all_but(&mut self, generations: &BTreeSet<u32>) -> bool {
+        let (before, newest) = (self.told.len(), self.told.keys().next_back().copied());
+        self.told.retain(|generation, _| Some(*generation) == newest || generations.contains(generation));
+        self.told.len() < before
+    }
+}
+
+impl Told {
+    fn server(&mut self, remote: SocketAddr) -> Option<ConfiguredServer> {
+        if self.servers.len() >= MAX_REMEMBERED && !self.servers.contains_key(&remote) {
+            self.servers.clear();
+        }
+        self.servers.entry(remote).or_insert_with(|| look_up(&self.running, remote)).clone()
     }
 }
 

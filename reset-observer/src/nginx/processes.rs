@@ -4,7 +4,7 @@
 //! it is a proxy, its relatives are: its master, and the children of all masters. All of `/proc` is read again only
 //! where a process that bears a proxy's name is gone already, or where the kernel does not list children.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::{
     record::KernelTime,
@@ -144,6 +144,20 @@ impl NginxProcesses {
     #[must_use]
     pub fn instance_of(&self, tgid: u32) -> Option<InstanceId> {
         self.known.get(&tgid)?.instance
+    }
+
+    /// The generation of its instance that a worker began to serve in, which tells by which configuration it works;
+    /// `None` if that is not known. A process that ended is remembered for a minute.
+    #[must_use]
+    pub fn generation_of(&self, tgid: u32) -> Option<u32> {
+        self.known.get(&tgid)?.generation
+    }
+
+    /// The generations of an instance that have a worker.
+    #[must_use]
+    pub fn generations(&self, id: InstanceId) -> BTreeSet<u32> {
+        let members = self.known.values().filter(|known| known.instance == Some(id));
+        members.filter_map(|known| known.generation).collect()
     }
 
     /// All instances, oldest first.

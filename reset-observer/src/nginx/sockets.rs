@@ -139,7 +139,11 @@ impl NginxSockets {
         if self.upstream.len() + fresh.len() > MAX_REMEMBERED {
             self.upstream.clear();
         }
-        self.upstream.extend(fresh);
+        for (ends, found) in fresh {
+            let known = self.upstream.entry(ends).or_default();
+            known.retain(|old| !found.iter().any(|new| same_namespace(old.netns, new.netns)));
+            known.extend(found);
+        }
     }
 
     /// Whether nginx listens on this local address, by itself or by the unspecified address of its family, in this
@@ -182,9 +186,14 @@ impl NginxSockets {
         connections.iter().find(|connection| same_namespace(connection.netns, netns)).map(|found| found.worker)
     }
 
-    /// Drops what is known of a connection: its addresses are in use by a newer one.
-    pub fn forget(&mut self, local: SocketAddr, remote: SocketAddr) {
-        self.upstream.remove(&(canonical(local), canonical(remote)));
+    /// Drops what is known of a connection: its addresses are in use by a newer one in its network namespace.
+    pub fn forget(&mut self, netns: Option<u32>, local: SocketAddr, remote: SocketAddr) {
+        let ends = (canonical(local), canonical(remote));
+        let Some(connections) = self.upstream.get_mut(&ends) else { return };
+        connections.retain(|connection| !same_namespace(connection.netns, netns));
+        if connections.is_empty() {
+            self.upstream.remove(&ends);
+        }
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) enum Deed {
     CloseUnread,
     /// `/linger0` resets the connection once the request is read.
     Linger0,
+    /// `/reset-after/MS` does the same after so long.
+    ResetAfter { delay_ms: u64 },
     /// `/cut/N` announces 100 000 bytes, sends N and closes.
     Cut { bytes: usize },
     /// `/cut-reset/N` announces 100 000 bytes, sends N and resets the connection.
@@ -82,6 +84,7 @@ impl Deed {
             "close" => Self::Close,
             "close-unread" => Self::CloseUnread,
             "linger0" => Self::Linger0,
+            "reset-after" => Self::ResetAfter { delay_ms: first_number(object) },
             "cut" => Self::Cut { bytes: number },
             "cut-reset" => Self::CutReset { bytes: number },
             _ => Self::Answer { delay_ms: 0 },
@@ -128,6 +131,10 @@ impl Deed {
                 close(peer)
             }
             Self::Linger0 => reset(stream, peer),
+            Self::ResetAfter { delay_ms } => {
+                thread::sleep(Duration::from_millis(*delay_ms));
+                reset(stream, peer)
+            }
             Self::Cut { bytes } => {
                 respond(stream, ANNOUNCED, &vec![b'x'; *bytes])?;
                 close(peer)
@@ -161,6 +168,11 @@ impl Death {
             Self::Segv => strike(Signal::SEGV),
         }
     }
+}
+
+/// What follows a further `/` only tells one request from another.
+fn first_number(object: &str) -> u64 {
+    object.split('/').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// Sends this process a deadly signal until it is dead.
@@ -222,6 +234,7 @@ mod tests {
         assert_eq!(Deed::asked_for("/ok"), Deed::Answer { delay_ms: 0 });
         assert_eq!(Deed::asked_for("/crash/segv"), Deed::Crash(Death::Segv));
         assert_eq!(Deed::asked_for("/crash-unread/kill"), Deed::CrashUnread(Death::Kill));
+        assert_eq!(Deed::asked_for("/reset-after/70/a-7"), Deed::ResetAfter { delay_ms: 70 });
         assert_eq!(Deed::asked_for("/cut/50"), Deed::Cut { bytes: 50 });
     }
 }

@@ -59,13 +59,13 @@ impl Kept {
         Self { profile, namespaces, started, generation: 0, serving: BTreeSet::new() }
     }
 
-    /// Compares with the workers that serve now. A worker that shows up while none left, or in place of all, comes of a
+    /// Compares with the workers that serve now. Workers that show up while fewer left, or in place of all, come of a
     /// reload: nginx replaces one that died one for one.
     pub(super) fn note_serving(&mut self, now: BTreeSet<u32>) {
-        let has_new = now.difference(&self.serving).next().is_some();
-        let has_lost = self.serving.difference(&now).next().is_some();
+        let new = now.difference(&self.serving).count();
+        let lost = self.serving.difference(&now).count();
         let has_kept = self.serving.intersection(&now).next().is_some();
-        if has_new && !self.serving.is_empty() && (!has_lost || !has_kept) {
+        if new > 0 && !self.serving.is_empty() && (new > lost || !has_kept) {
             self.generation += 1;
         }
         // Between the death of all workers and their replacement there is nothing to compare with.
@@ -95,6 +95,7 @@ mod tests {
         assert_eq!(generations(&[&[11, 12], &[21, 22]]), 1);
         assert_eq!(generations(&[&[11, 12], &[11, 12, 21, 22], &[21, 22]]), 1);
         assert_eq!(generations(&[&[11, 12], &[], &[21, 22]]), 1);
+        assert_eq!(generations(&[&[11, 12], &[12, 21, 22], &[21, 22]]), 1, "one of the old is not told yet");
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub(super) struct Known {
     pub(super) found: FoundProcess,
     /// `None` for a process that no look ever found.
     pub(super) instance: Option<InstanceId>,
+    /// The generation of its instance that a worker began to serve in; `None` until that was looked at, and for one that
+    /// was shutting down already.
+    pub(super) generation: Option<u32>,
     /// Names that threads of it bore.
     pub(super) aliases: Vec<String>,
     /// Since when it is missing, or when it ended.
@@ -28,7 +31,15 @@ impl Known {
     /// A process that is gone before it was ever found.
     pub(super) fn unseen(label: ProcessLabel, now: KernelTime) -> Self {
         let found = FoundProcess { pid: label.pid, comm: label.name.clone(), ..FoundProcess::default() };
-        Self { label, found, instance: None, aliases: Vec::new(), ended_at: Some(now), is_gone: false }
+        Self {
+            label,
+            found,
+            instance: None,
+            generation: None,
+            aliases: Vec::new(),
+            ended_at: Some(now),
+            is_gone: false,
+        }
     }
 
     pub(super) fn is_alive(&self) -> bool {

@@ -36,6 +36,8 @@ impl NginxProcesses {
         for (id, kept) in &mut self.instances {
             let serving = self.known.values().filter(|known| known.instance == Some(*id) && known.is_serving());
             kept.note_serving(serving.map(|known| known.found.pid).collect());
+            let known = self.known.values_mut().filter(|known| known.instance == Some(*id) && known.is_serving());
+            known.for_each(|known| _ = known.generation.get_or_insert(kept.generation));
         }
     }
 
@@ -62,9 +64,12 @@ impl NginxProcesses {
 
     fn take(&mut self, process: FoundProcess, role: Role) {
         let before = self.known.remove(&process.pid).filter(|known| known.found.is_same(&process));
-        let (master, ordinal, instance, aliases) = match &before {
-            Some(known) => (known.label.master, known.label.ordinal, known.instance, known.aliases.clone()),
-            None => (self.master_of(&process), None, None, Vec::new()),
+        let (master, ordinal, instance, generation, aliases) = match &before {
+            Some(known) => {
+                let Known { label, instance, generation, aliases, .. } = known;
+                (label.master, label.ordinal, *instance, *generation, aliases.clone())
+            }
+            None => (self.master_of(&process), None, None, None, Vec::new()),
         };
         let instance = instance.or_else(|| self.instance_for(&process));
         let ordinal = match role {
@@ -73,7 +78,7 @@ impl NginxProcesses {
         };
         let name = process.comm.clone();
         let label = ProcessLabel { pid: process.pid, name, role, inner_pid: process.inner_pid, master, ordinal };
-        let known = Known { label, found: process, instance, aliases, ended_at: None, is_gone: false };
+        let known = Known { label, found: process, instance, generation, aliases, ended_at: None, is_gone: false };
         if before.is_none_or(|before| !before.looks_like(&known)) {
             self.revision += 1;
         }

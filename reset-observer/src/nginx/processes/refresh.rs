@@ -56,7 +56,9 @@ impl NginxProcesses {
 
     /// Learns of a proxy's process, and of its relatives unless they were looked at just before.
     fn meet(&mut self, found: FoundProcess, now: KernelTime) {
-        if self.looked_at.is_some_and(|at| now.since(at) < LOOK_INTERVAL) {
+        // Without its master, a worker would be taken for an instance of its own.
+        let is_stray = found.title.contains(": worker process") && !self.known.contains_key(&found.parent);
+        if !is_stray && self.looked_at.is_some_and(|at| now.since(at) < LOOK_INTERVAL) {
             self.next_look.get_or_insert(now.after(LOOK_INTERVAL));
             self.learn(vec![found]);
             return;

@@ -83,7 +83,9 @@ fn a_connection_outlives_a_scan_that_misses_it_and_ends_when_its_addresses_are_u
     sockets.rescan(&processes);
     let ends = (address("10.0.0.1:50452"), address("10.0.0.2:3000"));
     assert_eq!(sockets.opened_by(NETNS, ends.0, ends.1), Some(11));
-    sockets.forget(ends.0, ends.1);
+    sockets.forget(Some(1), ends.0, ends.1);
+    assert_eq!(sockets.opened_by(NETNS, ends.0, ends.1), Some(11), "the same addresses in another namespace");
+    sockets.forget(NETNS, ends.0, ends.1);
     assert_eq!(sockets.opened_by(NETNS, ends.0, ends.1), None);
 }
 

@@ -104,3 +104,17 @@ fn the_inner_pid_of_a_process_is_kept_beside_the_outer_one() {
     let label = processes.label(4711, "nginx");
     assert_eq!((label.pid, label.inner_pid), (4711, Some(7)));
 }
+
+#[test]
+fn a_worker_of_a_new_binary_belongs_to_its_instance_however_soon_after_another_look() {
+    let before = [found(10, 1, MASTER), found(11, 10, WORKER), found(12, 10, WORKER)];
+    let (host, mut processes) = Host::with(before[..2].to_vec());
+    host.becomes(before.to_vec());
+    processes.refresh_if_unknown(12, "nginx", ms(1000));
+    host.becomes([&before[..], &[found(20, 10, MASTER), found(21, 20, WORKER)]].concat());
+    assert!(processes.refresh_if_unknown(21, "nginx", ms(1010)));
+    assert_eq!(processes.worker(21).and_then(|label| label.master), Some(20));
+    assert_eq!(processes.instance_of(21), processes.instance_of(11));
+    assert_eq!(processes.generation_of(11), Some(0));
+    assert!(processes.generation_of(21) > processes.generation_of(12));
+}
