@@ -59,7 +59,10 @@ impl UpstreamSettings {
             keepalive_timeout_at: block
                 .and_then(|block| block.keepalive.timeout.as_ref())
                 .map(|timeout| timeout.place.clone()),
-            next_upstream: agreed(passes.iter().map(|pass| next_upstream(pass, servers_of(pass, &blocks)))),
+            next_upstream: agreed(passes.iter().map(|pass| {
+                let keeps_connections = block_of(pass, &blocks).is_some_and(|block| pool_of(&block).connections > 0);
+                NextUpstream { keeps_connections, ..next_upstream(pass, servers_of(pass, &blocks)) }
+            })),
             read_timeouts: read_timeouts(&passes),
             socket_keepalive: agreed(
                 passes.iter().map(|pass| pass.settings.socket_keepalive.as_ref().is_some_and(|set| set.value)),
@@ -71,7 +74,7 @@ impl UpstreamSettings {
 /// The directives that lead to these servers. None if they are chosen by variables.
 fn passes_to<'a>(configuration: &'a Configuration, found: &UpstreamMatch<'_>, blocks: &[&Upstream]) -> Vec<&'a Pass> {
     let leads_here = |pass: &&Pass| match &pass.target {
-        Target::Upstream(name) => blocks.iter().any(|block| is_named(block, name) && block.layer == pass.layer()),
+        Target::Upstream(_) => block_of(pass, blocks).is_some(),
         // Of several locations that name the same server, the index knows the first.
         Target::Server(endpoint) => {
             let server = endpoint.to_string();
@@ -87,12 +90,17 @@ fn is_named(block: &Upstream, name: &str) -> bool {
     block.name.eq_ignore_ascii_case(name)
 }
 
+fn block_of<'a>(pass: &Pass, blocks: &[&'a Upstream]) -> Option<&'a Upstream> {
+    let Target::Upstream(name) = &pass.target else { return None };
+    blocks.iter().find(|block| is_named(block, name) && block.layer == pass.layer()).copied()
+}
+
 /// How many servers a request of this directive may be tried at, or at least so many; `None` if there is one name, which
 /// may have several addresses.
 fn servers_of(pass: &Pass, blocks: &[&Upstream]) -> Option<u32> {
     let endpoints: Vec<&Endpoint> = match &pass.target {
-        Target::Upstream(name) => {
-            let block = blocks.iter().find(|block| is_named(block, name) && block.layer == pass.layer())?;
+        Target::Upstream(_) => {
+            let block = block_of(pass, blocks)?;
             block.servers.iter().filter(|server| !server.down).map(|server| &server.endpoint).collect()
         }
         Target::Server(endpoint) => vec![endpoint],

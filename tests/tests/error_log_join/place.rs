@@ -96,7 +96,8 @@ impl Place {
     /// Copies the log and cuts it in place. Whatever is written between the two is lost to any reader, so that nothing
     /// may be under way.
     pub(crate) fn rotate_by_copy(&self) -> Result<()> {
-        fs::copy(self.log("error.log"), self.log("error.log.1"))?;
+        let so_far = fs::read(self.log("error.log"))?;
+        OpenOptions::new().create(true).append(true).open(self.log("error.log.1"))?.write_all(&so_far)?;
         Ok(OpenOptions::new().write(true).open(self.log("error.log"))?.set_len(0)?)
     }
 

@@ -46,7 +46,7 @@ fn a_server_without_a_block_has_no_pool() {
 
 #[test]
 fn without_a_word_of_it_a_request_is_tried_again_after_errors_and_timeouts() {
-    let settings = http(&format!("upstream a {{ server 10.0.0.1; server 10.0.0.2; }} {LOCATION}"));
+    let settings = http(&format!("upstream a {{ server 10.0.0.1; server 10.0.0.2; keepalive 2; }} {LOCATION}"));
     assert_eq!(settings.next_upstream, Some(NextUpstream { servers: Some(2), ..NextUpstream::default() }));
     assert_eq!((settings.read_timeouts, settings.socket_keepalive), (vec![READ_TIMEOUT], Some(false)));
 }
@@ -59,7 +59,14 @@ fn what_proxy_next_upstream_says_counts() {
             .next_upstream
             .expect("one location agrees with itself")
     };
-    let nothing = NextUpstream { error: false, timeout: false, tries: 3, servers: Some(2), ..NextUpstream::default() };
+    let nothing = NextUpstream {
+        error: false,
+        timeout: false,
+        tries: 3,
+        servers: Some(2),
+        keeps_connections: false,
+        ..NextUpstream::default()
+    };
     assert_eq!(next("off"), nothing);
     assert_eq!(next("error invalid_header"), NextUpstream { error: true, invalid_header: true, ..nothing });
     assert_eq!(next("timeout non_idempotent"), NextUpstream { timeout: true, non_idempotent: true, ..nothing });
