@@ -183,6 +183,7 @@ fn ending(record: &Record) -> Option<Ending> {
     match record.event {
         Event::ResetReceived if record.state_before == Some(TcpState::SynSent) => Some(Ending::Refused),
         Event::FinReceived if !is_outstanding(record) => is_fresh(record).then_some(Ending::CutShort),
+        Event::ResetReceived if !is_outstanding(record) && !after_fin => is_fresh(record).then_some(Ending::CutByReset),
         _ if !is_outstanding(record) => None,
         Event::ResetReceived if after_fin => Some(Ending::Closed),
         Event::ResetReceived => Some(Ending::Reset),

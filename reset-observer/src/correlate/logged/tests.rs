@@ -68,10 +68,13 @@ fn nginx_writes_a_line_for_each_end_that_hurt_a_request() {
 }
 
 #[test]
-fn a_fin_soon_after_payload_may_have_cut_a_response_and_a_later_one_has_not() {
+fn an_end_soon_after_payload_may_have_cut_a_response_and_a_later_one_has_not() {
     let ending_of = |idle_for| ending(&fin(2000, idle(idle_for)).record);
     assert_eq!(ending_of(Duration::from_millis(5)), Some(Ending::CutShort));
     assert_eq!(ending_of(SECOND), None);
+    let reset_after = |idle_for| ending(&reset(2000, TcpState::Established, idle(idle_for)).record);
+    assert_eq!(reset_after(Duration::from_millis(5)), Some(Ending::CutByReset));
+    assert_eq!(reset_after(SECOND), None);
     let unused = Snapshot { bytes_sent: 0, bytes_received: 0, last_payload: None, ..idle(Duration::ZERO) };
     assert_eq!(ending(&fin(2000, unused).record), None, "nothing was received that could be cut");
 }
