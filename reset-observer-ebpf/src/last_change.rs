@@ -20,8 +20,8 @@ use reset_observer_ebpf::field::Field;
 
 use crate::read::read_or_zero;
 
-/// Longer than a busy or emulated machine takes from one half to the other.
-const FRESH_NS: u64 = 100_000_000;
+/// Longer than an overloaded or emulated machine takes from one half to the other.
+const FRESH_NS: u64 = 1_000_000_000;
 
 /// A socket and the state that it was in.
 #[derive(Clone, Copy)]

@@ -39,6 +39,9 @@ pub struct FaultArgs {
     /// Abort a response with a reset after so many bytes of its body
     #[arg(long)]
     max_response: Option<usize>,
+    /// Answer every request, whatever the path asks for
+    #[arg(long)]
+    obliging: bool,
     /// On SIGTERM exit with code 0, rather than die of it
     #[arg(long)]
     graceful: bool,
@@ -94,7 +97,7 @@ fn converse(mut stream: TcpStream, peer: Option<SocketAddr>, args: &FaultArgs) -
             report("client_closed", peer, &Value::Null);
             return Ok(());
         };
-        let deed = Deed::asked_for(&head.path);
+        let deed = if args.obliging { Deed::Answer { delay_ms: 0 } } else { Deed::asked_for(&head.path) };
         if !deed.leaves_body_unread() {
             head.skip_body(&mut stream)?;
         }

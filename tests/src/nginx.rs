@@ -31,13 +31,23 @@ pub struct Settings {
     pub timeout: &'static str,
     /// Whether it speaks TLS to the backends.
     pub tls: bool,
+    /// Further parameters of each server of the upstream block.
+    pub server: &'static str,
     /// Further directives for the location.
     pub location: &'static str,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { workers: 1, keepalive: 16, keepalive_timeout: "60s", timeout: "3s", tls: false, location: "" }
+        Self {
+            workers: 1,
+            keepalive: 16,
+            keepalive_timeout: "60s",
+            timeout: "3s",
+            tls: false,
+            server: "",
+            location: "",
+        }
     }
 }
 
@@ -177,12 +187,12 @@ fn is_stopped(pid: u32) -> bool {
 
 /// The text of a configuration whose files lie in `dir`, as nginx sees it. Its upstream block is called `backend`.
 pub fn configure(settings: &Settings, dir: &Path, listen: SocketAddr, servers: &[SocketAddr]) -> Result<String> {
-    let Settings { workers, keepalive, keepalive_timeout, timeout, tls, location } = settings;
+    let Settings { workers, keepalive, keepalive_timeout, timeout, tls, server: parameters, location } = settings;
     let scheme = if *tls { "https" } else { "http" };
     let dir = dir.display();
     let mut upstream = String::new();
     for server in servers {
-        writeln!(upstream, "    server {server};")?;
+        writeln!(upstream, "    server {server} {parameters};")?;
     }
     if *keepalive > 0 {
         writeln!(upstream, "    keepalive {keepalive};\n    keepalive_timeout {keepalive_timeout};")?;

@@ -26,8 +26,15 @@ use lab::topology::{Family, Shape, Topology};
 /// How long a verdict may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const TWO_WORKERS: Settings =
-    Settings { workers: 2, keepalive: 16, keepalive_timeout: "60s", timeout: "3s", tls: false, location: "" };
+const TWO_WORKERS: Settings = Settings {
+    workers: 2,
+    keepalive: 16,
+    keepalive_timeout: "60s",
+    timeout: "3s",
+    tls: false,
+    server: "",
+    location: "",
+};
 
 /// A backend and room for a proxy in front of it.
 struct Place {

@@ -239,8 +239,9 @@ impl<'a> Facts<'a> {
             action: line.action,
             method: line.method.as_deref(),
             reused: Some(self.reused()),
-            failed_before: line.failed_before,
-            failed_again: line.failed_again,
+            // Of several lines that may be its own, none tells how often this request failed.
+            failed_before: (line.candidates == 1).then_some(line.failed_before),
+            later: line.later,
         };
         let told = self.case.connection.settings().and_then(|settings| settings.next_upstream);
         let impact = impact(failed, &told.unwrap_or_default());

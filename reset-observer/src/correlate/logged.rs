@@ -146,7 +146,11 @@ impl LogDesk {
 
     /// All cases that still wait, with what is known by now: the end of a session.
     pub fn flush(&mut self) -> Vec<Case> {
-        let mut ready = self.poll(KernelTime(u64::MAX));
+        let mut ready = Vec::new();
+        // Each in its own time: near a disturbance nothing is joined, and by the end of time that is forgotten.
+        while let Some(due) = self.joiner.next_deadline() {
+            ready.extend(self.poll(due));
+        }
         ready.extend(self.held.drain().map(|(_, case)| case));
         ready.sort_by_key(|case| case.connection.first_at());
         ready
@@ -179,6 +183,7 @@ fn ending(record: &Record) -> Option<Ending> {
     match record.event {
         Event::ResetReceived if record.state_before == Some(TcpState::SynSent) => Some(Ending::Refused),
         Event::FinReceived if !is_outstanding(record) => is_fresh(record).then_some(Ending::CutShort),
+        Event::ResetReceived if !is_outstanding(record) && !after_fin => is_fresh(record).then_some(Ending::CutByReset),
         _ if !is_outstanding(record) => None,
         Event::ResetReceived if after_fin => Some(Ending::Closed),
         Event::ResetReceived => Some(Ending::Reset),

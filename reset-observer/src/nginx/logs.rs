@@ -71,3 +71,6 @@ fn variable(pid: u32, name: &str) -> Option<String> {
     let found = environment.split(|byte| *byte == 0).find_map(|pair| pair.strip_prefix(prefix.as_bytes()));
     found.map(|value| String::from_utf8_lossy(value).into_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,11 @@ use super::{
         Configuration,
         defaults::{self, Pool},
         directive::Place,
+        endpoint::Endpoint,
         index::UpstreamMatch,
         pass::{Pass, Target},
         running::Running,
-        upstream::Upstream,
+        upstream::{Layer, Upstream},
     },
     error_log::impact::NextUpstream,
 };
@@ -37,6 +38,11 @@ pub struct UpstreamSettings {
 /// [documentation]: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// `proxy_timeout` in `stream {}` unless set ([documentation]).
+///
+/// [documentation]: https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html#proxy_timeout
+const STREAM_TIMEOUT: Duration = Duration::from_mins(10);
+
 impl UpstreamSettings {
     /// What counts for the servers of `found`.
     #[must_use]
@@ -47,15 +53,16 @@ impl UpstreamSettings {
             found.members.iter().filter_map(|member| configuration.upstreams.get(member.block?)).collect();
         let block = blocks.iter().find(|block| pool_of(block).connections > 0).or(blocks.first());
         let passes = passes_to(configuration, found, &blocks);
-        let servers =
-            block.and_then(|block| u32::try_from(block.servers.iter().filter(|server| !server.down).count()).ok());
         Self {
             block: block.map(|block| (block.name.clone(), block.place.clone())),
             pool: block.map(pool_of),
             keepalive_timeout_at: block
                 .and_then(|block| block.keepalive.timeout.as_ref())
                 .map(|timeout| timeout.place.clone()),
-            next_upstream: agreed(passes.iter().map(|pass| next_upstream(pass, servers))),
+            next_upstream: agreed(passes.iter().map(|pass| {
+                let keeps_connections = block_of(pass, &blocks).is_some_and(|block| pool_of(&block).connections > 0);
+                NextUpstream { keeps_connections, ..next_upstream(pass, servers_of(pass, &blocks)) }
+            })),
             read_timeouts: read_timeouts(&passes),
             socket_keepalive: agreed(
                 passes.iter().map(|pass| pass.settings.socket_keepalive.as_ref().is_some_and(|set| set.value)),
@@ -67,15 +74,47 @@ impl UpstreamSettings {
 /// The directives that lead to these servers. None if they are chosen by variables.
 fn passes_to<'a>(configuration: &'a Configuration, found: &UpstreamMatch<'_>, blocks: &[&Upstream]) -> Vec<&'a Pass> {
     let leads_here = |pass: &&Pass| match &pass.target {
-        Target::Upstream(name) => blocks.iter().any(|block| block.name == *name && block.layer == pass.layer()),
-        Target::Server(_) => found.members.iter().any(|member| member.block.is_none() && member.place == pass.place),
+        Target::Upstream(_) => block_of(pass, blocks).is_some(),
+        // Of several locations that name the same server, the index knows the first.
+        Target::Server(endpoint) => {
+            let server = endpoint.to_string();
+            found.members.iter().any(|member| member.block.is_none() && member.server == server)
+        }
         Target::Dynamic => false,
     };
     configuration.passes.iter().filter(leads_here).collect()
 }
 
+/// nginx compares names of upstream blocks without case (`ngx_strncasecmp` in `ngx_http_upstream_add`).
+fn is_named(block: &Upstream, name: &str) -> bool {
+    block.name.eq_ignore_ascii_case(name)
+}
+
+fn block_of<'a>(pass: &Pass, blocks: &[&'a Upstream]) -> Option<&'a Upstream> {
+    let Target::Upstream(name) = &pass.target else { return None };
+    blocks.iter().find(|block| is_named(block, name) && block.layer == pass.layer()).copied()
+}
+
+/// How many servers a request of this directive may be tried at, or at least so many; `None` if there is one name, which
+/// may have several addresses.
+fn servers_of(pass: &Pass, blocks: &[&Upstream]) -> Option<u32> {
+    let endpoints: Vec<&Endpoint> = match &pass.target {
+        Target::Upstream(_) => {
+            let block = block_of(pass, blocks)?;
+            block.servers.iter().filter(|server| !server.down).map(|server| &server.endpoint).collect()
+        }
+        Target::Server(endpoint) => vec![endpoint],
+        Target::Dynamic => return None,
+    };
+    match endpoints[..] {
+        [Endpoint::Name { .. }] => None,
+        _ => u32::try_from(endpoints.len()).ok(),
+    }
+}
+
 fn next_upstream(pass: &Pass, servers: Option<u32>) -> NextUpstream {
-    let default = NextUpstream { servers, ..NextUpstream::default() };
+    let request_buffering = pass.settings.request_buffering.as_ref().is_none_or(|set| set.value);
+    let default = NextUpstream { servers, request_buffering, ..NextUpstream::default() };
     let tries =
         pass.settings.next_upstream_tries.as_ref().map_or(0, |set| u32::try_from(set.value).unwrap_or(u32::MAX));
     let Some(words) = &pass.settings.next_upstream else { return NextUpstream { tries, ..default } };
@@ -91,7 +130,9 @@ fn next_upstream(pass: &Pass, servers: Option<u32>) -> NextUpstream {
 }
 
 fn read_timeouts(passes: &[&Pass]) -> Vec<Duration> {
-    let timeout = |pass: &&Pass| pass.settings.read_timeout.as_ref().map_or(READ_TIMEOUT, |set| set.value);
+    let default = |layer| if layer == Layer::Stream { STREAM_TIMEOUT } else { READ_TIMEOUT };
+    let timeout =
+        |pass: &&Pass| pass.settings.read_timeout.as_ref().map_or_else(|| default(pass.layer()), |set| set.value);
     let mut timeouts: Vec<Duration> = passes.iter().map(timeout).collect();
     timeouts.sort_unstable();
     timeouts.dedup();

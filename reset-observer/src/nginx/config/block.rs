@@ -52,7 +52,7 @@ pub(super) fn wants_block(name: &[u8], parent: &[u8]) -> Option<bool> {
 pub(super) const PASSING: [&str; 6] = ["proxy_", "fastcgi_", "uwsgi_", "scgi_", "grpc_", "memcached_"];
 
 /// The settings of those modules that matter here, after the prefix.
-pub(super) const PASS_SETTINGS: [&str; 13] = [
+pub(super) const PASS_SETTINGS: [&str; 14] = [
     "pass",
     "connect_timeout",
     "send_timeout",
@@ -65,6 +65,7 @@ pub(super) const PASS_SETTINGS: [&str; 13] = [
     "http_version",
     "set_header",
     "buffering",
+    "request_buffering",
     "keep_conn",
 ];
 

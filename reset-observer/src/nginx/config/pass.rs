@@ -95,6 +95,8 @@ pub struct Settings {
     pub connection_header: Option<Setting<String>>,
     /// `proxy_buffering`; on unless set.
     pub buffering: Option<Setting<bool>>,
+    /// `proxy_request_buffering`; on unless set.
+    pub request_buffering: Option<Setting<bool>>,
     /// `fastcgi_keep_conn`; off unless set.
     pub keep_conn: Option<Setting<bool>>,
 }
@@ -115,6 +117,7 @@ impl Settings {
             http_version: scope.text(&name("http_version")),
             connection_header: scope.connection_header().filter(|_| is_proxy),
             buffering: scope.flag(&name("buffering")),
+            request_buffering: scope.flag(&name("request_buffering")),
             keep_conn: scope.flag(&name("keep_conn")),
         }
     }

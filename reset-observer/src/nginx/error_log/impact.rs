@@ -2,7 +2,10 @@
 //!
 //! [source]: https://github.com/nginx/nginx/blob/release-1.28.0/src/http/ngx_http_upstream.c#L4498
 
-use super::line::{Action, Kind};
+use super::{
+    join::Later,
+    line::{Action, Kind},
+};
 use crate::verdict::Impact;
 
 /// The directives that decide on another try: `proxy_next_upstream` and its kin (`fastcgi_`, `grpc_`...). The default
@@ -24,6 +27,8 @@ pub struct NextUpstream {
     pub request_buffering: bool,
     /// Servers of the upstream block that are not `down`, backups included; `None` if not known.
     pub servers: Option<u32>,
+    /// Whether idle connections are kept, so that tries may have been on cached connections, which cost none.
+    pub keeps_connections: bool,
 }
 
 impl Default for NextUpstream {
@@ -36,6 +41,7 @@ impl Default for NextUpstream {
             tries: 0,
             request_buffering: true,
             servers: None,
+            keeps_connections: true,
         }
     }
 }
@@ -52,9 +58,9 @@ pub struct FailedTry<'a> {
     /// The connection came out of the keep-alive pool: the socket tells, the log does not.
     pub reused: Option<bool>,
     /// Tries of the same request that failed before.
-    pub failed_before: u32,
-    /// The same request failed again afterwards.
-    pub failed_again: bool,
+    pub failed_before: Option<u32>,
+    /// The failures of the same request afterwards.
+    pub later: Option<Later>,
 }
 
 /// What it did to the request. [`Impact::RequestRetried`] means that nginx tried again and no failure of that was
@@ -62,14 +68,21 @@ pub struct FailedTry<'a> {
 #[must_use]
 pub fn impact(failed: FailedTry<'_>, rules: &NextUpstream) -> Impact {
     let Some(reason) = Reason::of(failed.kind) else { return Impact::Unknown };
-    if failed.failed_again {
-        return Impact::RequestFailed;
-    }
-    let Some(action) = failed.action else { return Impact::Unknown };
-    let (allowed, left) = (reason.allowed(rules), tries_left(failed, rules, reason));
+    let Some(Later { failures, kind, action }) = failed.later else { return fate(failed, rules, 0) };
+    // The last failure decides. Of connecting alone it is known that the connection was not a cached one.
+    let reused = action.is_some_and(Action::before_request).then_some(false);
+    let failed_before = failed.failed_before.map(|before| before + failures);
+    let spent = u32::from(is_free(failed, rules, reason) == Some(false));
+    fate(FailedTry { kind, action, reused, failed_before, later: None, ..failed }, rules, spent)
+}
+
+/// What became of a request by its last failure; `spent` is how many of those before are known to have cost a try.
+fn fate(failed: FailedTry<'_>, rules: &NextUpstream, spent: u32) -> Impact {
+    let Some((reason, action)) = Reason::of(failed.kind).zip(failed.action) else { return Impact::Unknown };
+    let (allowed, left) = (reason.allowed(rules), tries_left(failed, rules, reason, spent));
     if action.after_response_header() {
         Impact::RequestFailed
-    } else if matches!(action, Action::ConnectingToUpstream | Action::TlsHandshakingToUpstream) {
+    } else if action.before_request() {
         all_of(&[allowed, left])
     } else if matches!(action, Action::SendingRequest | Action::ReadingResponseHeader) {
         all_of(&[allowed, may_be_repeated(failed.method, rules), left])
@@ -125,26 +138,38 @@ fn may_be_repeated(method: Option<&str>, rules: &NextUpstream) -> Option<bool> {
     }
 }
 
+/// Whether the try cost none of those that are left: a cached connection that fails does not (`u->peer.tries++`).
+fn is_free(failed: FailedTry<'_>, rules: &NextUpstream, reason: Reason) -> Option<bool> {
+    if rules.keeps_connections { failed.reused.map(|reused| reused && reason == Reason::Error) } else { Some(false) }
+}
+
 /// Whether a try is left. A block has as many as servers. A cached connection that fails costs none: a single server,
-/// which has none left after a failure, then gets one more (`u->peer.tries++`).
-fn tries_left(failed: FailedTry<'_>, rules: &NextUpstream, reason: Reason) -> Option<bool> {
-    let free = failed.reused.map(|reused| reused && reason == Reason::Error);
-    match (rules.servers, free) {
+/// which has none left after a failure, then gets one more.
+fn tries_left(failed: FailedTry<'_>, rules: &NextUpstream, reason: Reason, spent: u32) -> Option<bool> {
+    let free = is_free(failed, rules, reason);
+    let tries = match (rules.servers, rules.tries) {
+        (Some(servers), 0) => Some(servers),
+        (Some(servers), tries) => Some(servers.min(tries)),
+        (None, tries) => (tries == 1).then_some(1),
+    };
+    let Some(before) = failed.failed_before else {
+        // What else became of the request is not known.
+        return matches!((tries, free), (Some(0), _) | (Some(1), Some(false))).then_some(false);
+    };
+    match (tries, free) {
         (Some(0), _) => Some(false),
         (_, Some(true)) => Some(true),
-        (Some(1), free) => free,
-        (Some(servers), free) => {
-            let tries = if rules.tries == 0 { servers } else { servers.min(rules.tries) };
+        (None, _) => None,
+        (Some(tries), free) => {
             // How many of those before were on cached connections is not known.
-            let (at_least, at_most) = (tries.saturating_sub(failed.failed_before + 1), tries.saturating_sub(1));
+            let at_least = tries.saturating_sub(before + 1);
+            let at_most = if rules.keeps_connections { tries.saturating_sub(spent + 1) } else { at_least };
             match (at_least, at_most, free) {
                 (1.., _, _) => Some(true),
                 (0, 0, Some(false)) => Some(false),
                 (0, _, _) => None,
             }
         }
-        (None, Some(false)) if rules.tries == 1 => Some(false),
-        (None, _) => None,
     }
 }
 

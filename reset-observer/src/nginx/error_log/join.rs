@@ -58,7 +58,7 @@ use copies::Copies;
 use tries::Tries;
 
 pub use expectation::{Ending, Expectation};
-pub use joined::{Answer, Joined};
+pub use joined::{Answer, Joined, Later};
 pub use written::{Seen, Written};
 
 use super::line::{Kind, Line};

@@ -1,4 +1,4 @@
-use super::{FailedTry, NextUpstream, impact};
+use super::{FailedTry, Later, NextUpstream, impact};
 use crate::{
     nginx::error_log::line::{Action, Kind},
     verdict::Impact,
@@ -12,6 +12,7 @@ const SINGLE: NextUpstream = NextUpstream {
     tries: 0,
     request_buffering: true,
     servers: Some(1),
+    keeps_connections: true,
 };
 
 /// A GET whose cached connection was closed while nginx waited for the response.
@@ -20,8 +21,8 @@ const RACE: FailedTry<'_> = FailedTry {
     action: Some(Action::ReadingResponseHeader),
     method: Some("GET"),
     reused: Some(true),
-    failed_before: 0,
-    failed_again: false,
+    failed_before: Some(0),
+    later: None,
 };
 
 #[test]
@@ -65,10 +66,41 @@ fn each_server_is_tried_once() {
     let refused =
         FailedTry { kind: Kind::Failed, action: Some(Action::ConnectingToUpstream), reused: Some(false), ..RACE };
     assert_eq!(impact(refused, &two), Impact::RequestRetried);
-    assert_eq!(impact(FailedTry { failed_before: 1, ..refused }, &two), Impact::Unknown, "was that one cached?");
+    assert_eq!(impact(FailedTry { failed_before: Some(1), ..refused }, &two), Impact::Unknown, "was that one cached?");
+    let without_cache = NextUpstream { keeps_connections: false, ..two };
+    assert_eq!(impact(FailedTry { failed_before: Some(1), ..refused }, &without_cache), Impact::RequestFailed);
     assert_eq!(impact(refused, &NextUpstream { tries: 1, ..two }), Impact::RequestFailed);
     assert_eq!(impact(refused, &NextUpstream { servers: None, ..two }), Impact::Unknown);
-    assert_eq!(impact(FailedTry { failed_again: true, ..refused }, &two), Impact::RequestFailed);
+    let later = Some(Later { failures: 1, kind: Kind::Failed, action: refused.action });
+    assert_eq!(impact(FailedTry { later, ..refused }, &two), Impact::RequestFailed, "neither was cached");
+}
+
+#[test]
+fn of_a_request_that_failed_again_the_last_failure_decides() {
+    let rules = NextUpstream { servers: Some(4), tries: 2, ..SINGLE };
+    let again = |failures, kind, action| Some(Later { failures, kind, action: Some(action) });
+    let fresh = FailedTry { reused: Some(false), ..RACE };
+    let reading = again(1, Kind::PrematurelyClosed, Action::ReadingResponseHeader);
+    assert_eq!(impact(FailedTry { later: reading, ..fresh }, &rules), Impact::Unknown, "was that one cached?");
+    let without_cache = NextUpstream { keeps_connections: false, ..rules };
+    assert_eq!(impact(FailedTry { later: reading, ..fresh }, &without_cache), Impact::RequestFailed);
+    let more = NextUpstream { tries: 3, ..rules };
+    assert_eq!(impact(FailedTry { later: reading, ..fresh }, &more), Impact::RequestRetried);
+    for over in [
+        again(1, Kind::PrematurelyClosed, Action::ReadingUpstream),
+        again(1, Kind::NoLiveUpstreams, Action::ConnectingToUpstream),
+    ] {
+        assert_eq!(impact(FailedTry { later: over, ..fresh }, &more), Impact::RequestFailed);
+    }
+}
+
+#[test]
+fn where_the_line_may_be_anothers_only_what_holds_for_all_is_said() {
+    let two = NextUpstream { servers: Some(2), ..SINGLE };
+    let shared = FailedTry { failed_before: None, ..RACE };
+    assert_eq!(impact(shared, &two), Impact::Unknown, "it may have failed again");
+    assert_eq!(impact(FailedTry { reused: Some(false), ..shared }, &SINGLE), Impact::RequestFailed);
+    assert_eq!(impact(FailedTry { method: Some("POST"), ..shared }, &two), Impact::RequestFailed);
 }
 
 #[test]

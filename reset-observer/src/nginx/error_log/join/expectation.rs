@@ -33,6 +33,8 @@ closed_enum! {
         Closed = "closed",
         /// A FIN right after payload, with nothing outstanding: the end of a response, or of half of one.
         CutShort = "cut_short",
+        /// A reset right after payload, with nothing outstanding: it may have cut a response.
+        CutByReset = "cut_by_reset",
         /// Nobody answered until the kernel or nginx gave up.
         Silent = "silent",
         /// nginx closed it with the response unfinished, or unread.
@@ -51,6 +53,7 @@ impl Ending {
             Self::Reset => !connecting && after_reset(line),
             Self::Closed => !connecting && after_fin(line) && !in_response(line),
             Self::CutShort => after_fin(line) && in_response(line),
+            Self::CutByReset => after_reset(line) && in_response(line),
             Self::Silent => {
                 said.kind == Kind::TimedOut || (said.kind == Kind::Failed && said.errno.is_some_and(is_silence))
             }

@@ -27,14 +27,25 @@ pub struct Joined {
     pub request: Option<String>,
     /// The Host header.
     pub host: Option<String>,
-    /// The same request failed again afterwards, at this server or another. Known for a verdict's own line only, and
+    /// The failures of the same request afterwards, at this server or another. Known for a verdict's own line only, and
     /// only of what was logged by the time of the answer. A client that asks the same again on its connection within
     /// that time looks alike.
-    pub failed_again: bool,
+    pub later: Option<Later>,
     /// The same request had failed so often before. Known for a verdict's own line only.
     pub failed_before: u32,
     /// The place of the verdict's own line among all lines.
     pub(super) serial: Option<u64>,
+}
+
+/// What the log says of a request after one of its failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Later {
+    /// How many tries failed; at least one.
+    pub failures: u32,
+    /// The kind of the last one.
+    pub kind: Kind,
+    /// What nginx was doing then.
+    pub action: Option<Action>,
 }
 
 impl Joined {
@@ -54,7 +65,7 @@ impl Joined {
             method: common(lines, |line| line.method().map(str::to_owned)),
             request: common(lines, |line| line.request.clone()),
             host: common(lines, |line| line.host.clone()),
-            failed_again: false,
+            later: None,
             failed_before: 0,
             serial: only.then_some(*serial).filter(|_| first.connection.is_some()),
         })

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    super::line::{Kind, Line},
-    Answer, Ending,
+    super::line::{Action, Kind, Line},
+    Answer, Ending, Later,
 };
 use crate::record::KernelTime;
 
@@ -23,6 +23,8 @@ struct Try {
     at: KernelTime,
     serial: u64,
     request: u64,
+    kind: Kind,
+    action: Option<Action>,
 }
 
 /// The failed tries of late, in the order of their lines.
@@ -41,7 +43,8 @@ impl Tries {
             self.failed.pop_front();
         }
         let request = (instance, line.pid, connection, &line.request, &line.subrequest, &line.host);
-        self.failed.push_back(Try { at, serial, request: self.hasher.hash_one(request) });
+        let (request, kind) = (self.hasher.hash_one(request), line.complaint.kind);
+        self.failed.push_back(Try { at, serial, request, kind, action: line.action });
     }
 
     /// Tells an answer that has a line of its own how often that request failed before, and whether it did again.
@@ -49,9 +52,11 @@ impl Tries {
         let Answer::Joined(joined) = answer else { return };
         let Some(own) = self.failed.iter().find(|failed| Some(failed.serial) == joined.serial) else { return };
         let same = || self.failed.iter().filter(|failed| failed.request == own.request);
-        joined.failed_again = same().any(|other| other.serial > own.serial);
-        joined.failed_before =
-            u32::try_from(same().filter(|other| other.serial < own.serial).count()).unwrap_or(u32::MAX);
+        let later = || same().filter(|other| other.serial > own.serial);
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        joined.later =
+            later().last().map(|last| Later { failures: count(later().count()), kind: last.kind, action: last.action });
+        joined.failed_before = count(same().filter(|other| other.serial < own.serial).count());
     }
 
     /// Lets go of old tries.

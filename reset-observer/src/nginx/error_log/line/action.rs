@@ -56,6 +56,12 @@ closed_enum! {
 }
 
 impl Action {
+    /// Whether nothing of the request was sent on this connection, which is a new one then.
+    #[must_use]
+    pub const fn before_request(self) -> bool {
+        matches!(self, Self::ConnectingToUpstream | Self::TlsHandshakingToUpstream)
+    }
+
     /// Whether the response header was read before: from then on nginx tries no other server.
     #[must_use]
     pub const fn after_response_header(self) -> bool {

@@ -1,0 +1,115 @@
+//! An nginx with four workers in front of four servers, three of which fail requests as their paths ask.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use lab::backend::{Backend, Kind};
+use lab::child::signal_process;
+use lab::client::Client;
+use lab::nginx::{Nginx, Settings};
+use lab::stage::{BACKEND_PORT, FRONT_PORT};
+use lab::topology::{Family, Shape, Topology};
+
+/// Every failure of a request is one of a try: no server is left alone, and each request may have two of them.
+const SETTINGS: Settings = Settings {
+    workers: 4,
+    keepalive: 16,
+    keepalive_timeout: "60s",
+    timeout: "3s",
+    tls: false,
+    server: "max_fails=0",
+    location: "proxy_next_upstream_tries 2;",
+};
+
+/// The last one answers whatever it is asked for.
+const BACKENDS: [Kind; 4] = [Kind::Fault(&[]), Kind::Fault(&[]), Kind::Fault(&[]), Kind::Fault(&["--obliging"])];
+
+/// The stage. Its parts go in the order of the fields.
+pub(crate) struct Place {
+    pub(crate) nginx: Nginx,
+    /// The servers that fail requests.
+    pub(crate) failing: Vec<(SocketAddr, Backend)>,
+    _obliging: Backend,
+    net: Topology,
+    front: SocketAddr,
+    scratch: TempDir,
+}
+
+impl Place {
+    pub(crate) fn set_up() -> Result<Self> {
+        let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
+        let net = Topology::build(Shape::Loopback, Family::V4, scratch.path())?;
+        let IpAddr::V4(first) = net.backend_address() else { anyhow::bail!("no IPv4") };
+        let addresses = (0..).map(|more| SocketAddr::new(IpAddr::V4((u32::from(first) + more).into()), BACKEND_PORT));
+        let mut failing = Vec::new();
+        for (kind, server) in BACKENDS.iter().zip(addresses) {
+            let backend = Backend::start(kind, net.backend(), server, scratch.path())?.context("no backend")?;
+            failing.push((server, backend));
+        }
+        let servers: Vec<SocketAddr> = failing.iter().map(|(server, _)| *server).collect();
+        let (_, obliging) = failing.pop().context("no obliging backend")?;
+        let front = SocketAddr::new(net.front_address(), FRONT_PORT);
+        // Whoever may read nothing but what is everybody's, or root's own, may not read this log.
+        let dir = scratch.path().join("nginx");
+        fs::create_dir(&dir)?;
+        fs::write(dir.join("error.log"), "")?;
+        let nginx = Nginx::start(net.proxy(), &dir, &SETTINGS, front, &servers)?;
+        Ok(Self { nginx, failing, _obliging: obliging, net, front, scratch })
+    }
+
+    pub(crate) fn client(&self) -> Result<Client> {
+        Client::inside(self.net.proxy(), self.front)
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.scratch.path().join("nginx").join(name)
+    }
+
+    /// Gives the log to somebody else: root without CAP_DAC_READ_SEARCH may not read it, and nginx has it open.
+    pub(crate) fn hide_log(&self) -> Result<()> {
+        std::os::unix::fs::chown(self.log("error.log"), Some(65_534), Some(65_534))?;
+        let secret = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        Ok(fs::set_permissions(self.log("error.log"), secret)?)
+    }
+
+    /// Renames the log and has nginx open a new one, as logrotate does.
+    pub(crate) fn rotate_by_rename(&self) -> Result<()> {
+        fs::rename(self.log("error.log"), self.log("error.log.1"))?;
+        signal_process(self.nginx.master(), Signal::USR1)?;
+        let started = Instant::now();
+        while !self.log("error.log").exists() {
+            ensure!(started.elapsed() < Duration::from_secs(5), "the lab itself: nginx opens no new log");
+            // A new file has no events without inotify.
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// Copies the log and cuts it in place. Whatever is written between the two is lost to any reader, so that nothing
+    /// may be under way.
+    pub(crate) fn rotate_by_copy(&self) -> Result<()> {
+        let so_far = fs::read(self.log("error.log"))?;
+        OpenOptions::new().create(true).append(true).open(self.log("error.log.1"))?.write_all(&so_far)?;
+        Ok(OpenOptions::new().write(true).open(self.log("error.log"))?.set_len(0)?)
+    }
+
+    /// Writes into the log what nginx never would.
+    pub(crate) fn scribble(&self, bytes: &[u8]) -> Result<()> {
+        Ok(OpenOptions::new().append(true).open(self.log("error.log"))?.write_all(bytes)?)
+    }
+
+    /// All that nginx logged, before a rotation and after it.
+    pub(crate) fn logged(&self) -> Result<Vec<String>> {
+        let mut bytes = fs::read(self.log("error.log.1")).unwrap_or_default();
+        bytes.extend(fs::read(self.log("error.log"))?);
+        Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+    }
+}
