@@ -19,6 +19,7 @@ use prometheus_client::{
 
 use crate::{
     counts::ProgramRuns,
+    mismatch::{Keeps, Sides},
     resets::{Direction, ResetTotals},
     sink::{
         losses::Stage,
@@ -30,7 +31,7 @@ use crate::{
 mod labels;
 
 pub use labels::{BuildInfo, Side};
-use labels::{ByCause, ByFeature, ByProgram, ByReason, ByReset, ByServerSide, ByStage, ByVerdict, ByWorker};
+use labels::{ByCause, ByFeature, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage, ByVerdict, ByWorker};
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -55,6 +56,7 @@ pub struct Metrics {
     worker_verdicts: Family<ByWorker, Counter>,
     idle_before_request: IdleHistograms,
     upstream_idle_timeout: Family<ByServerSide, Gauge<f64, AtomicU64>>,
+    keepalive_mismatch: Family<ByServer, Gauge>,
     upstream_servers: Gauge,
     servers_forgotten: Counter,
     records_lost: Family<ByStage, Counter>,
@@ -76,6 +78,7 @@ impl Metrics {
             worker_verdicts: Family::default(),
             idle_before_request: Family::new_with_constructor(|| Histogram::new(IDLE_BUCKETS)),
             upstream_idle_timeout: Family::default(),
+            keepalive_mismatch: Family::default(),
             upstream_servers: Gauge::default(),
             servers_forgotten: Counter::default(),
             records_lost: Family::default(),
@@ -118,6 +121,11 @@ impl Metrics {
             "upstream_idle_timeout_seconds",
             "How long an idle connection is kept, as learned on the backend's side, as configured on nginx's",
             self.upstream_idle_timeout.clone(),
+        );
+        registry.register(
+            "keepalive_mismatch",
+            "Whether nginx keeps idle connections to a server for longer than the server does, 1 or 0",
+            self.keepalive_mismatch.clone(),
         );
     }
 
@@ -239,10 +247,33 @@ impl Metrics {
 
     /// Takes how long one side keeps an idle connection to this server. Servers beyond the bound have no series:
     /// one timeout for many of them would mean nothing.
-    pub fn set_idle_timeout(&mut self, upstream: &UpstreamLabel, side: Side, timeout: Duration) {
+    fn set_idle_timeout(&mut self, upstream: &UpstreamLabel, side: Side, timeout: Duration) {
         let server = self.admit(upstream);
         if server == ServerKey::from(upstream) {
             self.upstream_idle_timeout.get_or_create(&ByServerSide::new(server, side)).set(timeout.as_secs_f64());
+        }
+    }
+
+    /// Takes both sides of the idle connections to all servers whose timeout was learned, in place of those of before. A
+    /// server that got its name only now is left under no other.
+    pub fn set_upstreams(&mut self, upstreams: &[Sides]) {
+        self.upstream_idle_timeout.clear();
+        self.keepalive_mismatch.clear();
+        for sides in upstreams {
+            self.set_idle_timeout(&sides.upstream, Side::Backend, sides.backend.value);
+            if let Some(Keeps::For(timeout)) = sides.nginx() {
+                self.set_idle_timeout(&sides.upstream, Side::Nginx, timeout);
+            }
+            if let Some(mismatch) = sides.mismatch() {
+                self.set_mismatch(&sides.upstream, mismatch);
+            }
+        }
+    }
+
+    fn set_mismatch(&mut self, upstream: &UpstreamLabel, mismatch: bool) {
+        let server = self.admit(upstream);
+        if server == ServerKey::from(upstream) {
+            self.keepalive_mismatch.get_or_create(&ByServer::new(server)).set(i64::from(mismatch));
         }
     }
 
