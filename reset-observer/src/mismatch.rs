@@ -10,31 +10,12 @@ pub use watch::{Change, News, Watch};
 
 use crate::{
     correlate::IdleTimeout,
-    nginx::{config::defaults::SHORTEST_TIMER, upstream_settings::UpstreamSettings},
+    nginx::{
+        config::defaults::SHORTEST_TIMER,
+        upstream_settings::{Keeps, UpstreamSettings},
+    },
     verdict::UpstreamLabel,
 };
-
-/// How long nginx keeps an idle connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeps {
-    /// It keeps none: there is no upstream block, or no pool in it.
-    Nothing,
-    /// For `keepalive_timeout`.
-    For(Duration),
-    /// Until the backend closes it: nginx knows no `keepalive_timeout` in upstream blocks before 1.15.3.
-    Forever,
-}
-
-impl Keeps {
-    /// As configured.
-    #[must_use]
-    pub fn of(settings: &UpstreamSettings) -> Self {
-        match &settings.pool {
-            Some(pool) if pool.connections > 0 => pool.timeout.map_or(Self::Forever, Self::For),
-            Some(_) | None => Self::Nothing,
-        }
-    }
-}
 
 /// Both sides of the idle connections to one server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,6 +19,9 @@ use lab::topology::{Family, Shape, WirePlace, WireSetting};
 /// The backend's idle timeout.
 const TRUTH_MS: f64 = 500.0;
 
+/// How long a packet takes each way.
+const WIRE: Duration = Duration::from_millis(20);
+
 /// Closes by which that is known.
 const CLOSES: usize = 3;
 
@@ -43,6 +46,8 @@ fn told_and_ended() -> Result<()> {
     for _ in 0..CLOSES {
         ask(&stage)?;
         stage.backend()?.wait_until_all_closed()?;
+        // The next request comes when the FIN has arrived, which nobody tells: otherwise it would be a race.
+        thread::sleep(WIRE * 10);
     }
     let found = wait_for_change(&observer, &stage, 0, "mismatch_found")?;
     let races = |since| observer.verdicts(since).iter().filter(|verdict| verdict.cause == "keepalive_race").count();
@@ -68,7 +73,7 @@ fn told_and_ended() -> Result<()> {
 }
 
 fn plan() -> Plan {
-    let wire = Some(WireSetting { place: WirePlace::BeforeRouter, delay: Duration::from_millis(20) });
+    let wire = Some(WireSetting { place: WirePlace::BeforeRouter, delay: WIRE });
     let shape = Shape::Routed { wire, router: Router::Plain };
     let nginx = Settings { keepalive_timeout: "60s", ..Settings::default() };
     Plan { family: Family::V4, shape, nginx, backend: Kind::Fault(&["--idle-close-ms", "500"]) }

@@ -1,7 +1,7 @@
 //! The server turns new connections away.
 
 use super::place;
-use crate::{correlate::Case, mismatch::Keeps};
+use crate::{correlate::Case, nginx::upstream_settings::Keeps};
 
 /// The advice for a connection that was cut when it was opened.
 pub(super) fn turned_away(case: &Case) -> String {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{place, span};
-use crate::{correlate::Case, mismatch::Keeps, nginx::upstream_settings::UpstreamSettings};
+use crate::{
+    correlate::Case,
+    nginx::upstream_settings::{Keeps, UpstreamSettings},
+};
 
 /// The kernel counts the time before its first probe in whole seconds, from one on ([source]).
 ///

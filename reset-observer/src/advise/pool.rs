@@ -5,8 +5,11 @@ use std::time::Duration;
 use super::{place, span};
 use crate::{
     correlate::Case,
-    mismatch::{Keeps, Sides, safe_up_to},
-    nginx::{error_log::impact::NextUpstream, upstream_settings::UpstreamSettings},
+    mismatch::{Sides, safe_up_to},
+    nginx::{
+        error_log::impact::NextUpstream,
+        upstream_settings::{Keeps, UpstreamSettings},
+    },
 };
 
 /// nginx's default for `keepalive_timeout` in an upstream block ([documentation]).

@@ -16,7 +16,7 @@ use anyhow::Result;
 use super::{
     config::running::Running,
     processes::{Instance, InstanceId, NginxProcesses, Profile},
-    upstream_settings::UpstreamSettings,
+    upstream_settings::{Keeps, UpstreamSettings},
 };
 use crate::{record::KernelTime, verdict::UpstreamLabel};
 
@@ -153,13 +153,17 @@ impl Configurations {
         loaded.servers.entry(remote).or_insert_with(|| look_up(running, remote)).clone()
     }
 
-    /// The server that any instance knows under this address, if they agree.
+    /// The server that any instance knows under this address, if they agree on its name: with the settings of the one that
+    /// keeps idle connections for longest, which is the first to lose a race.
     pub fn server_of_any(&mut self, remote: SocketAddr) -> Option<ConfiguredServer> {
         let instances: Vec<InstanceId> = self.loaded.keys().copied().collect();
         let mut found = instances.into_iter().filter_map(|instance| self.server(instance, remote));
         let first = found.next()?;
-        let agreed = found.all(|other| other.label == first.label);
-        agreed.then_some(first)
+        found.try_fold(first, |longest, other| {
+            let agreed = other.label == longest.label;
+            let longer = Keeps::of(&other.settings) > Keeps::of(&longest.settings);
+            agreed.then_some(if longer { other } else { longest })
+        })
     }
 
     /// Instances whose configuration is to be read, with the master to read it from. Each is told once.

@@ -19,7 +19,8 @@ use prometheus_client::{
 
 use crate::{
     counts::ProgramRuns,
-    mismatch::{Keeps, Sides},
+    mismatch::Sides,
+    nginx::upstream_settings::Keeps,
     resets::{Direction, ResetTotals},
     sink::{
         losses::Stage,

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::{
     advise,
-    mismatch::{Change, Keeps, News, Sides},
+    mismatch::{Change, News, Sides},
+    nginx::upstream_settings::Keeps,
     record::KernelTime,
     sink::words,
     verdict::UpstreamLabel,
