@@ -68,7 +68,7 @@ fn close_first(settings: &UpstreamSettings, advised: Duration) -> Option<String>
 
 /// Probes keep the connection known to the middlebox, if they begin before it forgets.
 fn probe(settings: &UpstreamSettings, advised: Duration) -> Option<String> {
-    let seconds = (advised >= SHORTEST_PROBE).then(|| advised.as_secs())?;
+    let seconds = (advised >= SHORTEST_PROBE).then_some(advised.as_secs())?;
     let sysctl = format!(
         "sysctl net.ipv4.tcp_keepalive_time={seconds} in nginx's network namespace (7200 unless set, which is too late)"
     );

@@ -1,9 +1,6 @@
 //! Metrics for Prometheus.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::{
     encoding::text,
@@ -19,8 +16,6 @@ use prometheus_client::{
 
 use crate::{
     counts::ProgramRuns,
-    mismatch::Sides,
-    nginx::upstream_settings::Keeps,
     resets::{Direction, ResetTotals},
     sink::{
         losses::Stage,
@@ -30,6 +25,7 @@ use crate::{
 };
 
 mod labels;
+mod upstreams;
 
 pub use labels::{BuildInfo, Side};
 use labels::{ByCause, ByFeature, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage, ByVerdict, ByWorker};
@@ -244,38 +240,6 @@ impl Metrics {
     /// Says whether the kernel has an optional feature.
     pub fn set_feature(&mut self, feature: &str, present: bool) {
         self.kernel_feature.get_or_create(&ByFeature::new(feature)).set(i64::from(present));
-    }
-
-    /// Takes how long one side keeps an idle connection to this server. Servers beyond the bound have no series:
-    /// one timeout for many of them would mean nothing.
-    fn set_idle_timeout(&mut self, upstream: &UpstreamLabel, side: Side, timeout: Duration) {
-        let server = self.admit(upstream);
-        if server == ServerKey::from(upstream) {
-            self.upstream_idle_timeout.get_or_create(&ByServerSide::new(server, side)).set(timeout.as_secs_f64());
-        }
-    }
-
-    /// Takes both sides of the idle connections to all servers whose timeout was learned, in place of those of before. A
-    /// server that got its name only now is left under no other.
-    pub fn set_upstreams(&mut self, upstreams: &[Sides]) {
-        self.upstream_idle_timeout.clear();
-        self.keepalive_mismatch.clear();
-        for sides in upstreams {
-            self.set_idle_timeout(&sides.upstream, Side::Backend, sides.backend.value);
-            if let Some(Keeps::For(timeout)) = sides.nginx() {
-                self.set_idle_timeout(&sides.upstream, Side::Nginx, timeout);
-            }
-            if let Some(mismatch) = sides.mismatch() {
-                self.set_mismatch(&sides.upstream, mismatch);
-            }
-        }
-    }
-
-    fn set_mismatch(&mut self, upstream: &UpstreamLabel, mismatch: bool) {
-        let server = self.admit(upstream);
-        if server == ServerKey::from(upstream) {
-            self.keepalive_mismatch.get_or_create(&ByServer::new(server)).set(i64::from(mismatch));
-        }
     }
 
     /// All metrics in the OpenMetrics text format, see [`CONTENT_TYPE`].

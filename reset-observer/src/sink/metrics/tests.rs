@@ -1,9 +1,10 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
     correlate::IdleTimeout,
     counts::{DecodeCounts, KernelCounts, ProgramRuns},
+    mismatch::Sides,
     nginx::upstream_settings::UpstreamSettings,
     sample::{configured, keeping, keeping_nothing},
     sink::example,
