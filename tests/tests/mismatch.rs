@@ -97,7 +97,7 @@ fn check_both_sides(found: &Value) -> Result<()> {
     let learned = found["learned_timeout"]["value_ms"].as_f64().context("no learned timeout")?;
     ensure!((learned - TRUTH_MS).abs() <= TRUTH_MS * 0.05, "learned {learned} ms, not {TRUTH_MS}");
     ensure!(found["mismatch"] == Value::Bool(true) && found["upstream"]["name"] == "backend", "{found:#}");
-    ensure!(found["nginx_timeout"]["value_ms"] == Value::from(60_000.0), "{found:#}");
+    ensure!(found["nginx_timeout"]["value_ms"] == 60_000.0, "{found:#}");
     let (file, line) = place(found["nginx_timeout"]["at"].as_str().context("no place")?)?;
     let text = fs::read_to_string(&file)?;
     let there = text.lines().nth(line - 1).unwrap_or_default();
