@@ -1,78 +1,39 @@
 //! What to change, as a sentence with directives and numbers.
 
-use std::time::Duration;
-
 use crate::{classify::Decision, correlate::Case, record::Exit, verdict::Cause};
 
-/// How much sooner than the other side nginx should close: a fifth, which leaves room for a slow wake-up.
-const MARGIN: f64 = 0.8;
+mod limit;
+mod middlebox;
+mod place;
+mod pool;
+mod span;
 
-/// nginx's default for `keepalive_timeout` in an upstream block ([documentation]).
-///
-/// [documentation]: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive_timeout
-const NGINX_DEFAULT: &str = "60s";
+pub use pool::mismatch;
 
 /// The advice for a decision; `None` where nothing is wrong, or nothing can be said yet.
 #[must_use]
 pub fn advise(case: &Case, decision: &Decision) -> Option<String> {
     match decision.cause {
-        Cause::KeepaliveRace => Some(keepalive_race(case)),
-        Cause::MiddleboxIdleDrop => Some(middlebox(case)),
+        Cause::KeepaliveRace => Some(pool::race(case)),
+        Cause::MiddleboxIdleDrop => Some(middlebox::forgot(case)),
         Cause::BackendCrash => Some(crash(case)),
-        Cause::BackendRestart => Some(
+        Cause::BackendRestart => Some(format!(
             "the backend was stopped with a request in hand: let it finish its requests before it exits, and take it out \
-             of the upstream block before it is stopped"
-                .into(),
-        ),
+             of {} before it is stopped",
+            place::block(case)
+        )),
         Cause::BackendAbort => Some(abort(case)),
         Cause::ConnectionRefused => Some(format!(
-            "nothing listens at {}: start the backend there, or take the server out of the upstream block",
-            case.connection.ends().remote
+            "nothing listens at {}: start the backend there, or take the server out of {}",
+            case.connection.ends().remote,
+            place::block(case)
         )),
-        Cause::ConnectionLimit => Some(
-            "the server turns new connections away: raise its listen backlog (and net.core.somaxconn) or its limit of \
-             connections, or set max_conns on the server in the upstream block"
-                .into(),
-        ),
+        Cause::ConnectionLimit => Some(limit::turned_away(case)),
         Cause::ProxyCrash => {
             Some("an nginx worker died: see nginx's error log for `exited on signal`, and suspect its modules".into())
         }
         Cause::ClientAbort | Cause::ProxyTimeout | Cause::IdleClose | Cause::Unknown => None,
     }
-}
-
-fn keepalive_race(case: &Case) -> String {
-    let gap = case.connection.snapshot().and_then(|snapshot| snapshot.idle_before_request);
-    let where_to = upstream_block(case);
-    match case.server.idle_timeout.map(|timeout| timeout.value).or(gap) {
-        Some(timeout) => format!(
-            "the backend closes idle connections after about {}, and nginx keeps them for {NGINX_DEFAULT} unless told \
-             otherwise: set keepalive_timeout {} in {where_to}, or raise the backend's idle timeout above nginx's",
-            directive(timeout),
-            directive(timeout.mul_f64(MARGIN)),
-        ),
-        None => format!(
-            "the backend closes idle connections sooner than nginx does: set keepalive_timeout in {where_to} below the \
-             backend's idle timeout, or raise that above nginx's ({NGINX_DEFAULT} unless set)"
-        ),
-    }
-}
-
-fn middlebox(case: &Case) -> String {
-    let where_to = upstream_block(case);
-    let gap = case.connection.snapshot().and_then(|snapshot| snapshot.idle_before_request);
-    let Some(gap) = gap else {
-        return format!(
-            "a firewall, NAT or load balancer between nginx and the backend forgets idle connections: set \
-             keepalive_timeout in {where_to} below its idle timeout, or raise that"
-        );
-    };
-    format!(
-        "a firewall, NAT or load balancer between nginx and the backend forgot the connection within {} of idleness: \
-         raise its idle timeout, or set keepalive_timeout {} or less in {where_to}",
-        directive(gap),
-        directive(gap.mul_f64(MARGIN)),
-    )
 }
 
 fn crash(case: &Case) -> String {
@@ -108,25 +69,5 @@ fn abort(case: &Case) -> String {
     }
 }
 
-fn upstream_block(case: &Case) -> String {
-    let name = case.connection.upstream().and_then(|upstream| upstream.name.as_deref());
-    name.map_or_else(|| "the upstream block".into(), |name| format!("upstream {name}"))
-}
-
-/// A time as nginx reads it: milliseconds below ten seconds, else seconds.
-fn directive(time: Duration) -> String {
-    let ms = time.as_millis();
-    if ms < 10_000 && !ms.is_multiple_of(1000) { format!("{ms}ms") } else { format!("{}s", time.as_secs()) }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_as_nginx_reads_them() {
-        assert_eq!(directive(Duration::from_millis(800)), "800ms");
-        assert_eq!(directive(Duration::from_secs(4)), "4s");
-        assert_eq!(directive(Duration::from_millis(280_300)), "280s");
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ pub mod counts;
 pub mod decode;
 pub mod http;
 pub mod kernel;
+pub mod mismatch;
 pub mod nginx;
 pub mod pipeline;
 pub mod record;

@@ -1,15 +1,21 @@
 //! Joins the rooms in order: decode, attribute, correlate, classify, advise. The same for live records and for a
 //! recording: bytes and the time come in, verdicts go out.
 
-use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     advise::advise,
     attribute::Attributor,
     classify::{classify, conclude},
-    correlate::{Case, Correlator, IdleTimeout, LogDesk, learned::Learned},
+    correlate::{Case, Correlator, IdleTimeout, LogDesk, MAX_SERVERS, learned::Learned},
     counts::{DecodeCounts, KernelCounts},
     decode::Decoder,
+    mismatch::{News, Sides, Watch},
     nginx::{
         configurations::Configurations,
         error_log::{
@@ -31,6 +37,11 @@ pub struct Pipeline {
     attributor: Attributor,
     correlator: Correlator,
     logs: LogDesk,
+    watch: Watch,
+    /// Servers of which something may be new since the last look.
+    to_look_at: BTreeSet<SocketAddr>,
+    /// Of the configurations that the last look rested on.
+    seen_configurations: Option<u64>,
 }
 
 impl Pipeline {
@@ -38,7 +49,16 @@ impl Pipeline {
     #[must_use]
     pub fn new(decoder: Decoder, attributor: Attributor, settle: Duration) -> Self {
         let (correlator, logs) = (Correlator::new(settle), LogDesk::new(settle));
-        Self { decoder, counts: DecodeCounts::default(), attributor, correlator, logs }
+        Self {
+            decoder,
+            counts: DecodeCounts::default(),
+            attributor,
+            correlator,
+            logs,
+            watch: Watch::default(),
+            to_look_at: BTreeSet::new(),
+            seen_configurations: None,
+        }
     }
 
     /// Takes one record as the kernel wrote it. What cannot be read is counted and left out.
@@ -76,6 +96,8 @@ impl Pipeline {
         self.attributor.refresh_due(now);
         let mut cases = self.logs.poll(now);
         let due = self.correlator.poll(now);
+        let upstream = due.iter().filter(|case| case.connection.leg() == Leg::Upstream);
+        self.to_look_at.extend(upstream.map(|case| case.connection.ends().remote));
         cases.extend(due.into_iter().filter_map(|case| self.logs.complete(case)));
         cases.into_iter().map(|case| self.verdict(case)).collect()
     }
@@ -168,6 +190,41 @@ impl Pipeline {
     /// Takes what was learned of a server before, last heard of `age` before `now`. What is known already stands.
     pub fn recall(&mut self, server: SocketAddr, learned: Learned, age: Duration, now: KernelTime) {
         self.correlator.recall(server, learned, age, now);
+        self.to_look_at.insert(server);
+    }
+
+    /// Both sides of the idle connections to each server whose timeout was learned, by address.
+    pub fn upstreams(&mut self, now: KernelTime) -> Vec<Sides> {
+        let mut servers: Vec<SocketAddr> = self.idle_timeouts().map(|(server, _)| server).collect();
+        servers.sort_unstable();
+        servers.into_iter().filter_map(|server| self.sides(server, now)).collect()
+    }
+
+    /// What is new about them since the last call.
+    pub fn upstream_news(&mut self, now: KernelTime) -> Vec<News> {
+        let configurations = self.configurations().map(Configurations::revision);
+        if configurations != std::mem::replace(&mut self.seen_configurations, configurations) {
+            let all: Vec<SocketAddr> = self.idle_timeouts().map(|(server, _)| server).collect();
+            self.to_look_at.extend(all);
+        }
+        let looked_at = std::mem::take(&mut self.to_look_at).into_iter();
+        let news = looked_at
+            .filter_map(|server| {
+                let sides = self.sides(server, now)?;
+                self.watch.look(server, sides)
+            })
+            .collect();
+        if self.watch.len() > MAX_SERVERS {
+            self.watch.retain(|server| self.correlator.learned_of(server).is_some());
+        }
+        news
+    }
+
+    fn sides(&mut self, server: SocketAddr, now: KernelTime) -> Option<Sides> {
+        let learned = self.correlator.learned_of(&server)?;
+        let (backend, round_trip) = (learned.idle_timeout()?, learned.round_trip(now).map(|time| time.median));
+        let (upstream, settings) = self.name_server(server);
+        Some(Sides { upstream, backend, round_trip, settings })
     }
 
     /// Grows whenever anything is learned.

@@ -1,9 +1,14 @@
 //! Events as the lab measured them, for the tests of the rooms that decide.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use crate::{
     attribute::Attributed,
+    nginx::{
+        config::{defaults::Pool, directive::Place},
+        error_log::impact::NextUpstream,
+        upstream_settings::UpstreamSettings,
+    },
     record::{
         Event, Exit, KernelTime, LastPayload, Owner, Process, Record, SequenceNumbers, Snapshot, SocketId, TcpState,
     },
@@ -179,4 +184,39 @@ pub(crate) fn peer_reset(ms: u64) -> Attributed {
     event.record.exit = None;
     event.record.reset_reason = Some("tcp_abort_on_close".into());
     event
+}
+
+/// What nginx was told of the server: upstream `backend` at line 12 of `nginx.conf`, with a pool, all else by default.
+pub(crate) fn configured() -> UpstreamSettings {
+    UpstreamSettings {
+        block: Some(("backend".into(), line_of_configuration(12))),
+        pool: Some(Pool {
+            connections: 32,
+            timeout: Some(Duration::from_secs(60)),
+            requests: Some(1000),
+            time: Some(Duration::from_secs(3600)),
+        }),
+        keepalive_timeout_at: None,
+        next_upstream: Some(NextUpstream::default()),
+        read_timeouts: vec![Duration::from_secs(60)],
+        socket_keepalive: Some(false),
+    }
+}
+
+/// The same with `keepalive_timeout` at line 15.
+pub(crate) fn keeping(timeout: Duration) -> UpstreamSettings {
+    let settings = configured();
+    let pool = settings.pool.map(|pool| Pool { timeout: Some(timeout), ..pool });
+    UpstreamSettings { pool, keepalive_timeout_at: Some(line_of_configuration(15)), ..settings }
+}
+
+/// The same without a pool.
+pub(crate) fn keeping_nothing() -> UpstreamSettings {
+    let settings = configured();
+    let pool = settings.pool.map(|pool| Pool { connections: 0, ..pool });
+    UpstreamSettings { pool, ..settings }
+}
+
+fn line_of_configuration(line: u32) -> Place {
+    Place { file: Path::new("/etc/nginx/nginx.conf").into(), line }
 }

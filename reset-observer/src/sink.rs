@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, error, fmt, io};
 
 use serde::{Serialize, Serializer};
 
-use crate::{record::KernelTime, sink::summary::Summary, verdict::Verdict};
+use crate::{
+    record::KernelTime,
+    sink::{summary::Summary, upstream::UpstreamNews},
+    verdict::Verdict,
+};
 
 pub mod checks;
 pub mod clock;
@@ -18,6 +22,7 @@ pub mod page;
 pub mod servers;
 pub mod summary;
 pub mod table;
+pub mod upstream;
 pub(crate) mod words;
 
 /// Something that shows what the observer finds, as it finds it.
@@ -32,6 +37,11 @@ pub trait Output {
     /// # Errors
     /// See [`OutputError`].
     fn verdict(&mut self, verdict: &Verdict) -> Result<(), OutputError>;
+    /// Something is new about both sides of the idle connections to a server.
+    ///
+    /// # Errors
+    /// See [`OutputError`].
+    fn upstream(&mut self, news: &UpstreamNews) -> Result<(), OutputError>;
     /// Records were lost.
     ///
     /// # Errors

@@ -17,16 +17,17 @@ use tokio::{
 use super::{
     Failure,
     memory::Memory,
-    session::{Core, Session, lock},
+    session::{Core, Session, lock, now},
 };
 use crate::{
     cli::{DaemonArgs, StatePlace},
     http::{HttpState, serve},
     sink::{
         losses::Stage,
-        metrics::{BuildInfo, Metrics, Side},
+        metrics::{BuildInfo, Metrics},
+        upstream::UpstreamNews,
     },
-    verdict::{UpstreamLabel, Verdict},
+    verdict::Verdict,
 };
 
 /// Runs until SIGTERM or SIGINT.
@@ -61,6 +62,9 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
 async fn watch(session: &mut Session, metrics: &Mutex<Metrics>) -> anyhow::Result<()> {
     loop {
         let verdicts = session.next().await?;
+        for sentence in session.upstream_news().iter().filter_map(UpstreamNews::sentence) {
+            log::warn!("{sentence}");
+        }
         let mut metrics = lock(metrics);
         for verdict in &verdicts {
             say(verdict);
@@ -118,10 +122,7 @@ fn refresh(metrics: &mut Metrics, core: &mut Core) {
         Err(error) => log::error!("what the programs cost is as of the last scrape: {error:#}"),
     }
     metrics.set_servers_forgotten(core.pipeline.servers_forgotten());
-    for (server, timeout) in core.pipeline.idle_timeouts() {
-        let label = UpstreamLabel { name: None, server: server.to_string() };
-        metrics.set_idle_timeout(&label, Side::Backend, timeout.value);
-    }
+    metrics.set_upstreams(&core.pipeline.upstreams(now()));
 }
 
 fn refresh_counts(metrics: &mut Metrics, core: &mut Core) -> anyhow::Result<()> {

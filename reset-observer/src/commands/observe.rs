@@ -21,7 +21,7 @@ use crate::{
         clock::WallClock,
         json::JsonLines,
         losses::Stage,
-        summary::{IdleTimeout, Summary},
+        summary::Summary,
         table::{Look, Table},
     },
     verdict::{Cause, Leg, Verdict},
@@ -78,7 +78,10 @@ impl<'a> Observation<'a> {
         let mut loss_check = every(LOSS_CHECK);
         while !self.is_complete() {
             tokio::select! {
-                verdicts = session.next() => self.show_all(&verdicts?)?,
+                verdicts = session.next() => {
+                    self.show_all(&verdicts?)?;
+                    self.show_news(session)?;
+                }
                 _ = loss_check.tick() => self.show_losses(session)?,
                 () = ended(end, &mut interrupt, &mut terminate) => break,
             }
@@ -91,7 +94,9 @@ impl<'a> Observation<'a> {
         if ready.nginx.workers == 0 {
             log::warn!("no nginx is running in sight: connections that other programs opened are shown instead");
         }
-        Ok(self.output.ready(&ready)?)
+        self.output.ready(&ready)?;
+        // What was learned in earlier sessions may show a mismatch at once.
+        self.show_news(session)
     }
 
     fn is_complete(&self) -> bool {
@@ -112,6 +117,13 @@ impl<'a> Observation<'a> {
         Ok(())
     }
 
+    fn show_news(&mut self, session: &Session) -> anyhow::Result<()> {
+        for news in session.upstream_news() {
+            self.output.upstream(&news)?;
+        }
+        Ok(())
+    }
+
     fn is_shown(&self, verdict: &Verdict) -> bool {
         self.args.all || (verdict.cause != Cause::IdleClose && (self.show_others || verdict.leg != Leg::Other))
     }
@@ -128,6 +140,7 @@ impl<'a> Observation<'a> {
     fn end(&mut self, session: &mut Session) -> anyhow::Result<()> {
         let last = session.finish();
         self.show_all(&last)?;
+        self.show_news(session)?;
         self.show_losses(session)?;
         let core = session.core();
         let mut core = lock(&core);
@@ -136,7 +149,7 @@ impl<'a> Observation<'a> {
         for stage in Stage::ALL.into_iter().filter(|stage| !stage.is_redundant()) {
             self.summary.set_lost(stage, stage.total(&kernel, &core.pipeline.counts()));
         }
-        self.summary.idle_timeouts = core.pipeline.idle_timeouts().map(IdleTimeout::from).collect();
+        self.summary.set_upstreams(&core.pipeline.upstreams(now()));
         self.summary.end(now());
         Ok(self.output.summary(&self.summary)?)
     }

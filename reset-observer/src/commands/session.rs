@@ -31,7 +31,7 @@ use crate::{
     nginx::{configurations::Configurations, processes::NginxProcesses, sockets::NginxSockets},
     pipeline::Pipeline,
     record::KernelTime,
-    sink::{NginxFound, Ready},
+    sink::{NginxFound, Ready, upstream::UpstreamNews},
     verdict::Verdict,
 };
 
@@ -167,6 +167,13 @@ impl Session {
         let verdicts = lock(&self.core).pipeline.due(now());
         self.follow_logs();
         Ok(verdicts)
+    }
+
+    /// What is new about the idle timeouts of upstream servers since the last call.
+    pub(super) fn upstream_news(&self) -> Vec<UpstreamNews> {
+        let at = now();
+        let news = lock(&self.core).pipeline.upstream_news(at);
+        news.into_iter().map(|news| UpstreamNews::new(at, &news)).collect()
     }
 
     /// Records and lines that did not wake us may belong to a verdict that is due.

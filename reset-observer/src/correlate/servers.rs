@@ -104,6 +104,12 @@ impl Correlator {
         learned.map(move |(address, server)| (address, server.learned(), server.last_seen().age(now)))
     }
 
+    /// What was learned of one server; `None` if it is not known.
+    #[must_use]
+    pub fn learned_of(&self, server: &SocketAddr) -> Option<&Learned> {
+        self.servers.get(server).map(Server::learned)
+    }
+
     /// Takes what was learned of a server before, last heard of `age` before `now`. What is known already stands.
     pub fn recall(&mut self, server: SocketAddr, learned: Learned, age: Duration, now: KernelTime) {
         self.servers.recall(server, learned, age, now);

@@ -16,7 +16,7 @@ use anyhow::Result;
 use super::{
     config::running::Running,
     processes::{Instance, InstanceId, NginxProcesses, Profile},
-    upstream_settings::UpstreamSettings,
+    upstream_settings::{Keeps, UpstreamSettings},
 };
 use crate::{record::KernelTime, verdict::UpstreamLabel};
 
@@ -158,13 +158,17 @@ impl Configurations {
         self.loaded.get_mut(&instance)?.told.get_mut(&generation)?.server(remote)
     }
 
-    /// The server that any instance knows under this address, if they agree.
+    /// The server that any instance knows under this address, if they agree on its name: with the settings of the one that
+    /// keeps idle connections for longest, which is the first to lose a race.
     pub fn server_of_any(&mut self, remote: SocketAddr) -> Option<ConfiguredServer> {
         let newest = self.loaded.values_mut().filter_map(|loaded| loaded.told.values_mut().next_back());
         let mut found = newest.filter_map(|told| told.server(remote));
         let first = found.next()?;
-        let agreed = found.all(|other| other.label == first.label);
-        agreed.then_some(first)
+        found.try_fold(first, |longest, other| {
+            let agreed = other.label == longest.label;
+            let longer = Keeps::of(&other.settings) > Keeps::of(&longest.settings);
+            agreed.then_some(if longer { other } else { longest })
+        })
     }
 
     /// Instances whose configuration is to be read, with the master to read it from. Each is told once.

@@ -33,6 +33,28 @@ pub struct UpstreamSettings {
     pub socket_keepalive: Option<bool>,
 }
 
+/// How long nginx keeps an idle connection; the shortest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keeps {
+    /// It keeps none: there is no upstream block, or no pool in it.
+    Nothing,
+    /// For `keepalive_timeout`.
+    For(Duration),
+    /// Until the backend closes it: nginx knows no `keepalive_timeout` in upstream blocks before 1.15.3.
+    Forever,
+}
+
+impl Keeps {
+    /// As configured.
+    #[must_use]
+    pub fn of(settings: &UpstreamSettings) -> Self {
+        match &settings.pool {
+            Some(pool) if pool.connections > 0 => pool.timeout.map_or(Self::Forever, Self::For),
+            Some(_) | None => Self::Nothing,
+        }
+    }
+}
+
 /// `proxy_read_timeout` unless set ([documentation]).
 ///
 /// [documentation]: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::{
     record::KernelTime,
-    sink::{Lost, Output, OutputError, Ready, checks::Check, clock::WallClock, summary::Summary},
+    sink::{
+        Lost, Output, OutputError, Ready, checks::Check, clock::WallClock, summary::Summary, upstream::UpstreamNews,
+    },
     verdict::Verdict,
 };
 
@@ -62,6 +64,10 @@ impl<W: Write> Output for JsonLines<W> {
 
     fn verdict(&mut self, verdict: &Verdict) -> Result<(), OutputError> {
         self.write("verdict", verdict.at, verdict)
+    }
+
+    fn upstream(&mut self, news: &UpstreamNews) -> Result<(), OutputError> {
+        self.write("upstream", news.at, news)
     }
 
     fn lost(&mut self, lost: &Lost) -> Result<(), OutputError> {

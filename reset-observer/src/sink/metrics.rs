@@ -1,9 +1,6 @@
 //! Metrics for Prometheus.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::{
     encoding::text,
@@ -28,9 +25,10 @@ use crate::{
 };
 
 mod labels;
+mod upstreams;
 
 pub use labels::{BuildInfo, Side};
-use labels::{ByCause, ByFeature, ByProgram, ByReason, ByReset, ByServerSide, ByStage, ByVerdict, ByWorker};
+use labels::{ByCause, ByFeature, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage, ByVerdict, ByWorker};
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -55,6 +53,7 @@ pub struct Metrics {
     worker_verdicts: Family<ByWorker, Counter>,
     idle_before_request: IdleHistograms,
     upstream_idle_timeout: Family<ByServerSide, Gauge<f64, AtomicU64>>,
+    keepalive_mismatch: Family<ByServer, Gauge>,
     upstream_servers: Gauge,
     servers_forgotten: Counter,
     records_lost: Family<ByStage, Counter>,
@@ -76,6 +75,7 @@ impl Metrics {
             worker_verdicts: Family::default(),
             idle_before_request: Family::new_with_constructor(|| Histogram::new(IDLE_BUCKETS)),
             upstream_idle_timeout: Family::default(),
+            keepalive_mismatch: Family::default(),
             upstream_servers: Gauge::default(),
             servers_forgotten: Counter::default(),
             records_lost: Family::default(),
@@ -118,6 +118,11 @@ impl Metrics {
             "upstream_idle_timeout_seconds",
             "How long an idle connection is kept, as learned on the backend's side, as configured on nginx's",
             self.upstream_idle_timeout.clone(),
+        );
+        registry.register(
+            "keepalive_mismatch",
+            "Whether nginx keeps idle connections to a server for longer than the server does, 1 or 0",
+            self.keepalive_mismatch.clone(),
         );
     }
 
@@ -235,15 +240,6 @@ impl Metrics {
     /// Says whether the kernel has an optional feature.
     pub fn set_feature(&mut self, feature: &str, present: bool) {
         self.kernel_feature.get_or_create(&ByFeature::new(feature)).set(i64::from(present));
-    }
-
-    /// Takes how long one side keeps an idle connection to this server. Servers beyond the bound have no series:
-    /// one timeout for many of them would mean nothing.
-    pub fn set_idle_timeout(&mut self, upstream: &UpstreamLabel, side: Side, timeout: Duration) {
-        let server = self.admit(upstream);
-        if server == ServerKey::from(upstream) {
-            self.upstream_idle_timeout.get_or_create(&ByServerSide::new(server, side)).set(timeout.as_secs_f64());
-        }
     }
 
     /// All metrics in the OpenMetrics text format, see [`CONTENT_TYPE`].

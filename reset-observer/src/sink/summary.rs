@@ -1,16 +1,17 @@
 //! What happened between start and end, for the last line of JSON and for the terminal at Ctrl-C.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::Serialize;
 
 use crate::{
-    correlate,
+    mismatch::Sides,
     record::KernelTime,
     resets::{Direction, ResetTotals},
     sink::{
         losses::Stage,
         servers::{SeenServers, ServerKey},
+        upstream::Upstream,
         words,
     },
     verdict::{Cause, Impact, Verdict},
@@ -42,6 +43,8 @@ pub struct Summary {
     pub lost: BTreeMap<Stage, u64>,
     /// Idle timeouts of upstream servers as learned from their clean closes.
     pub idle_timeouts: Vec<IdleTimeout>,
+    /// Servers whose idle connections nginx keeps for longer than they do, as it is at the end.
+    pub mismatches: Vec<Upstream>,
     #[serde(skip)]
     seen: SeenServers,
 }
@@ -68,12 +71,12 @@ pub struct IdleTimeout {
     pub samples: u64,
 }
 
-impl From<(SocketAddr, correlate::IdleTimeout)> for IdleTimeout {
-    fn from((server, learned): (SocketAddr, correlate::IdleTimeout)) -> Self {
+impl From<&Sides> for IdleTimeout {
+    fn from(sides: &Sides) -> Self {
         Self {
-            server: server.to_string(),
-            idle_timeout_ms: learned.value.as_secs_f64() * 1e3,
-            samples: u64::try_from(learned.samples).unwrap_or(u64::MAX),
+            server: sides.upstream.server.clone(),
+            idle_timeout_ms: sides.backend.value.as_secs_f64() * 1e3,
+            samples: u64::try_from(sides.backend.samples).unwrap_or(u64::MAX),
         }
     }
 }
@@ -93,6 +96,7 @@ impl Summary {
             resets_received: 0,
             lost: BTreeMap::new(),
             idle_timeouts: Vec::new(),
+            mismatches: Vec::new(),
             seen: SeenServers::default(),
         }
     }
@@ -118,6 +122,13 @@ impl Summary {
         if total > 0 {
             self.lost.insert(stage, total);
         }
+    }
+
+    /// Takes both sides of the idle connections to all servers whose timeout was learned.
+    pub fn set_upstreams(&mut self, upstreams: &[Sides]) {
+        self.idle_timeouts = upstreams.iter().map(IdleTimeout::from).collect();
+        let mismatched = upstreams.iter().filter(|sides| sides.mismatch() == Some(true));
+        self.mismatches = mismatched.map(Upstream::from).collect();
     }
 
     /// The observation ended at this instant.
@@ -180,6 +191,9 @@ impl fmt::Display for Summary {
         }
         for IdleTimeout { server, idle_timeout_ms, samples } in &self.idle_timeouts {
             writeln!(f, "  {server}   {} (closes seen: {samples})", words::milliseconds(*idle_timeout_ms))?;
+        }
+        for mismatch in &self.mismatches {
+            writeln!(f, "{mismatch}")?;
         }
         writeln!(f, "Resets on this host: {} sent, {} received.", self.resets_sent, self.resets_received)?;
         for (stage, count) in &self.lost {

@@ -5,7 +5,7 @@ use std::{io::Write, net::SocketAddr, time::Duration};
 use jiff::tz::TimeZone;
 
 use crate::{
-    sink::{Lost, Output, OutputError, Ready, clock::WallClock, summary::Summary, words},
+    sink::{Lost, Output, OutputError, Ready, clock::WallClock, summary::Summary, upstream::UpstreamNews, words},
     verdict::{Leg, Verdict},
 };
 
@@ -121,6 +121,13 @@ impl<W: Write> Output for Table<W> {
             self.below("do", advice)?;
         }
         Ok(self.out.flush()?)
+    }
+
+    fn upstream(&mut self, news: &UpstreamNews) -> Result<(), OutputError> {
+        match news.sentence() {
+            Some(sentence) => self.sentence(&sentence),
+            None => Ok(()),
+        }
     }
 
     fn lost(&mut self, lost: &Lost) -> Result<(), OutputError> {

@@ -1,12 +1,16 @@
-use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
     advise::advise,
     classify::Decision,
     correlate::{Case, Correlator},
+    nginx::{config::defaults::Pool, error_log::impact::NextUpstream, upstream_settings::UpstreamSettings},
     record::{Exit, TcpState},
-    sample::{acknowledged, at, exit_close, fin, from_port, idle, proxy, requested, reset},
+    sample::{
+        acknowledged, at, configured, exit_close, fin, from_port, idle, keeping, keeping_nothing, proxy, requested,
+        reset,
+    },
     verdict::{Confidence, Impact},
 };
 
@@ -157,7 +161,30 @@ fn cases() -> Vec<Case> {
     without_gap.handle(reset(9000, TcpState::Established, snapshot));
     correlators.extend([taught, without_gap]);
     let cases = correlators.into_iter().flat_map(|mut correlator| correlator.flush());
-    cases.filter(|case| case.connection.ends().local == proxy()).collect()
+    let cases: Vec<Case> = cases.filter(|case| case.connection.ends().local == proxy()).collect();
+    cases.iter().flat_map(configurations_of).collect()
+}
+
+/// The case as it is, and with all that nginx may have been told that makes an advice say something else.
+fn configurations_of(case: &Case) -> Vec<Case> {
+    let retrying = |retries| UpstreamSettings { next_upstream: Some(retries), ..configured() };
+    let settings = [
+        configured(),
+        keeping(Duration::from_secs(75)),
+        keeping(Duration::from_millis(1)),
+        keeping_nothing(),
+        UpstreamSettings { block: None, pool: None, ..configured() },
+        UpstreamSettings { pool: configured().pool.map(|pool| Pool { timeout: None, ..pool }), ..configured() },
+        UpstreamSettings { socket_keepalive: Some(true), ..configured() },
+        retrying(NextUpstream { non_idempotent: true, ..NextUpstream::default() }),
+        retrying(NextUpstream { error: false, ..NextUpstream::default() }),
+    ];
+    let with = |settings| {
+        let mut case = case.clone();
+        case.connection.name_upstream(None, Some(Arc::new(settings)));
+        case
+    };
+    settings.into_iter().map(with).chain([case.clone()]).collect()
 }
 
 /// A setting of nginx or of the kernel, rather than a word: `max_conns`, `net.core.somaxconn`.

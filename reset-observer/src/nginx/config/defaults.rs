@@ -18,6 +18,11 @@ pub struct Pool {
     pub time: Option<Duration>,
 }
 
+/// nginx's timers count in milliseconds ([source]).
+///
+/// [source]: https://github.com/nginx/nginx/blob/release-1.29.7/src/event/ngx_event_timer.h
+pub const SHORTEST_TIMER: Duration = Duration::from_millis(1);
+
 /// `keepalive_timeout` and `keepalive_requests` in upstream blocks ([changes] of 1.15.3).
 ///
 /// [changes]: https://nginx.org/en/CHANGES

@@ -107,6 +107,19 @@ impl ByServerSide {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByServer {
+    upstream: String,
+    server: String,
+}
+
+impl ByServer {
+    pub(super) fn new(server: ServerKey) -> Self {
+        let ServerKey { upstream, server } = server;
+        Self { upstream, server }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ByReason {
     reason: String,
 }

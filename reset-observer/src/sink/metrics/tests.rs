@@ -1,11 +1,22 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
+    correlate::IdleTimeout,
     counts::{DecodeCounts, KernelCounts, ProgramRuns},
+    mismatch::Sides,
+    nginx::upstream_settings::UpstreamSettings,
+    sample::{configured, keeping, keeping_nothing},
     sink::example,
     verdict::Impact,
 };
+
+/// Of a backend that closes after 5.001 s.
+fn sides(server: &str, settings: Option<UpstreamSettings>) -> Sides {
+    let backend = IdleTimeout { value: Duration::from_millis(5001), spread: Duration::from_millis(3), samples: 3 };
+    let upstream = UpstreamLabel { name: None, server: server.into() };
+    Sides { upstream, backend, round_trip: None, settings: settings.map(Arc::new) }
+}
 
 fn metrics() -> Metrics {
     Metrics::new(BuildInfo::of_this_program())
@@ -101,8 +112,7 @@ fn servers_beyond_the_bound_share_one_series() {
                  upstream=\"other\",server=\"other\"}";
     assert_eq!(value(&metrics, other), 50.0);
     assert_eq!(value(&metrics, "reset_observer_upstream_servers"), 200.0);
-    let beyond = UpstreamLabel { name: None, server: "one-more:80".into() };
-    metrics.set_idle_timeout(&beyond, Side::Backend, Duration::from_secs(5));
+    metrics.set_upstreams(&[sides("one-more:80", None)]);
     assert!(!metrics.encode().contains("upstream_idle_timeout_seconds{"));
 }
 
@@ -139,8 +149,7 @@ fn features_timeouts_and_workers_show() {
     let mut metrics = metrics();
     metrics.set_feature("reset_reason", true);
     metrics.set_feature("exit_code", false);
-    let upstream = UpstreamLabel { name: None, server: "10.0.0.2:3000".into() };
-    metrics.set_idle_timeout(&upstream, Side::Backend, Duration::from_millis(5001));
+    metrics.set_upstreams(&[sides("10.0.0.2:3000", None)]);
     metrics.expect_workers(2);
     assert_eq!(value(&metrics, "reset_observer_kernel_feature{feature=\"reset_reason\"}"), 1.0);
     assert_eq!(value(&metrics, "reset_observer_kernel_feature{feature=\"exit_code\"}"), 0.0);
@@ -148,6 +157,33 @@ fn features_timeouts_and_workers_show() {
         "reset_observer_upstream_idle_timeout_seconds{upstream=\"\",server=\"10.0.0.2:3000\",side=\"backend\"}";
     assert_eq!(value(&metrics, timeout), 5.001);
     assert_eq!(value(&metrics, "reset_observer_worker_verdicts_total{worker=\"1\",cause=\"backend_crash\"}"), 0.0);
+}
+
+#[test]
+fn both_sides_of_a_server_show_under_the_name_it_has_now_and_no_other() {
+    let mut metrics = metrics();
+    let server = "10.0.0.2:3000";
+    metrics.set_upstreams(&[sides(server, None)]);
+    assert!(!metrics.encode().contains("keepalive_mismatch{"), "nginx's side is not known");
+    let named = |settings| Sides {
+        upstream: UpstreamLabel { name: Some("backend".into()), server: server.into() },
+        ..sides(server, Some(settings))
+    };
+    metrics.set_upstreams(&[named(configured())]);
+    let labels = "upstream=\"backend\",server=\"10.0.0.2:3000\"";
+    let timeout = |side| format!("reset_observer_upstream_idle_timeout_seconds{{{labels},side=\"{side}\"}}");
+    let mismatch = format!("reset_observer_keepalive_mismatch{{{labels}}}");
+    assert_eq!(value(&metrics, &timeout("nginx")), 60.0);
+    assert_eq!(value(&metrics, &timeout("backend")), 5.001);
+    assert_eq!(value(&metrics, &mismatch), 1.0);
+    assert!(!metrics.encode().contains("upstream=\"\""), "{}", metrics.encode());
+    metrics.set_upstreams(&[named(keeping(Duration::from_secs(4)))]);
+    assert_eq!((value(&metrics, &timeout("nginx")), value(&metrics, &mismatch)), (4.0, 0.0));
+    metrics.set_upstreams(&[named(keeping_nothing())]);
+    assert_eq!(value(&metrics, &mismatch), 0.0);
+    assert!(!metrics.encode().contains("side=\"nginx\""), "it keeps none");
+    metrics.set_upstreams(&[]);
+    assert!(!metrics.encode().contains("server=\"10.0.0.2:3000\""), "nothing is known any more");
 }
 
 #[test]
