@@ -72,6 +72,8 @@ impl Ground {
         let Self { net, backend, server, front } = self;
         let (loaded, known) = (loaded.to_owned(), HashMap::new());
         let mut house = House { runs, backend, net, server, front, outside, inside, loaded, known, sent: 0 };
+        // A fresh worker bears its master's title for a moment.
+        house.wait_until("name its workers", |house| house.serving().len() == SETTINGS.workers as usize)?;
         house.meet()?;
         Ok(house)
     }
