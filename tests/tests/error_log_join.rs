@@ -1,8 +1,6 @@
 //! Each verdict names the request that its connection carried, or none: whatever else fails at the same time, while the
 //! log is rotated, with garbage in it, and without it.
 
-#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
-
 #[path = "error_log_join/place.rs"]
 mod place;
 #[path = "error_log_join/traffic.rs"]

@@ -54,8 +54,11 @@ impl Tries {
         let same = || self.failed.iter().filter(|failed| failed.request == own.request);
         let later = || same().filter(|other| other.serial > own.serial);
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        joined.later =
-            later().last().map(|last| Later { failures: count(later().count()), kind: last.kind, action: last.action });
+        joined.later = later().next_back().map(|last| Later {
+            failures: count(later().count()),
+            kind: last.kind,
+            action: last.action,
+        });
         joined.failed_before = count(same().filter(|other| other.serial < own.serial).count());
     }
 
