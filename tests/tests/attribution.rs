@@ -13,7 +13,7 @@ use anyhow::{Result, bail, ensure};
 use house::House;
 use lab::lock::MachineLock;
 use lab::observer::Observer;
-use lab::programs::has_root;
+use lab::programs::runs_all;
 use truth::{Joined, Sent, assert_of_these, check_resets};
 
 const ARGS: &[&str] = &["observe", "--output", "json", "--all"];
@@ -23,7 +23,7 @@ const MANY: usize = 8;
 
 #[test]
 fn each_verdict_names_the_right_instance_worker_upstream_server_and_request() {
-    if has_root() {
+    if runs_all() {
         two_instances().unwrap();
     }
 }

@@ -17,7 +17,7 @@ use anyhow::{Result, ensure};
 
 use lab::lock::MachineLock;
 use lab::observer::Observer;
-use lab::programs::has_root;
+use lab::programs::runs_all;
 use lab::stage::BACKEND_PORT;
 
 use place::Place;
@@ -38,7 +38,7 @@ const MAY_NOT_READ_ALL: &[&str] = &["bpf", "perfmon", "sys_ptrace"];
 
 #[test]
 fn of_a_thousand_failures_none_is_given_anothers_request_and_a_rotation_loses_none() {
-    if has_root() {
+    if runs_all() {
         thousand().unwrap();
     }
 }
@@ -66,7 +66,7 @@ fn thousand() -> Result<()> {
 
 #[test]
 fn a_log_that_is_cut_in_place_loses_none_and_without_a_log_the_causes_are_the_same() {
-    if has_root() {
+    if runs_all() {
         cut_in_place().unwrap();
     }
 }
@@ -103,7 +103,7 @@ fn cut_in_place() -> Result<()> {
 
 #[test]
 fn garbage_in_the_log_keeps_no_request_from_its_verdict() {
-    if has_root() {
+    if runs_all() {
         garbage().unwrap();
     }
 }
