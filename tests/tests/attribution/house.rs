@@ -25,8 +25,15 @@ use super::truth::{Sent, Worker};
 /// How long nginx, its backend or its log may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) const SETTINGS: Settings =
-    Settings { workers: 4, keepalive: 16, keepalive_timeout: "60s", timeout: "4s", tls: false, location: "" };
+pub(crate) const SETTINGS: Settings = Settings {
+    workers: 4,
+    keepalive: 16,
+    keepalive_timeout: "60s",
+    timeout: "4s",
+    tls: false,
+    server: "",
+    location: "",
+};
 
 enum Runs {
     OnHost(Nginx),
