@@ -77,7 +77,7 @@ pub(crate) fn response_just_came(socket: u64) -> bool {
     }
     let una: u32 = read_or_zero(socket, Field::SndUna);
     let sent: u32 = read_or_zero(socket, Field::LastSend);
-    una == read_or_zero(socket, Field::WriteSeq) && received.wrapping_sub(sent) as i32 >= 0
+    una == read_or_zero(socket, Field::WriteSeq) && received.wrapping_sub(sent).cast_signed() >= 0
 }
 
 /// What may be read of a socket in `state`. Time-wait and request sockets are smaller than a `tcp_sock`.

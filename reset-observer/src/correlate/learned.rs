@@ -2,7 +2,7 @@
 //!
 //! Nothing looks at packets or requests, so only what a socket still knows at its end can be learned:
 //!
-//! * Its idle timeout, see [`idle`].
+//! * Its idle timeout, see `learned/idle.rs`.
 //! * How long a response takes: from the last request sent to the last payload received. The first byte of a response
 //!   leaves no trace in the socket, so this is an upper bound of the time to it, and equal to it for a response that
 //!   came at once. Only the last response of a connection that then lay idle shows it.

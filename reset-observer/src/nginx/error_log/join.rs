@@ -3,7 +3,7 @@
 //! Pure: lines, expectations and the time come in, answers and the next deadline go out. A line names the worker, the
 //! server and the second, never the connection; so a line may belong to any connection of that worker to that server
 //! that ended in a way which makes nginx write such a line, not after the line was seen, and not much before it was
-//! written. The rest is bookkeeping ([`pair`](mod@pair)): an answer holds what is the same in every way to give the
+//! written. The rest is bookkeeping (`join/pair.rs`): an answer holds what is the same in every way to give the
 //! connections their lines. Where that leaves more than one request, the request is left out.
 //!
 //! What this rests on: an end that is expected has a line, or a line has its end, within the windows. When something
