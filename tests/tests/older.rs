@@ -101,7 +101,7 @@ fn crowd(net: &Namespace, at: IpAddr) -> Result<Vec<(TcpStream, TcpStream)>> {
 
 /// The process that holds the socket with this local end, as ss(8) knows it.
 fn holder(net: &Namespace, local: SocketAddr) -> Result<u32> {
-    let table = net.run("ss", &["-tnpHO", &format!("sport = :{}", local.port())], "")?;
+    let table = net.run("ss", &["-tnpHO", &format!("src {local}")], "")?;
     let pids = table.split("pid=").skip(1).filter_map(|rest| rest.split(',').next()?.parse().ok());
     let pids: Vec<u32> = pids.collect();
     let [pid] = pids.as_slice() else { anyhow::bail!("the lab itself: {local} is held by {pids:?}: {table}") };
