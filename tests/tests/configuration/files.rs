@@ -4,11 +4,13 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use lab::programs;
 use reset_observer::nginx::config::locate::Invocation;
 use reset_observer::nginx::config::running::Running;
 use reset_observer::nginx::version::Build;
+use rustix::process::Signal;
 
 use crate::bench::Bench;
 
@@ -98,16 +100,34 @@ fn the_binary_says_its_version_and_where_its_configuration_is() {
     assert!(said.contains(&format!("--conf-path={}", main.display())), "{main:?}");
 }
 
+/// A running nginx, which ends its workers before it ends.
+struct Master(lab::child::Child);
+
+impl Master {
+    fn pid(&self) -> u32 {
+        self.0.pid()
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        let ended = self.0.signal(Signal::TERM).and_then(|()| self.0.wait(Duration::from_secs(5)));
+        if let Err(error) = ended {
+            eprintln!("nginx may have left its workers behind: {error:#}");
+        }
+    }
+}
+
 /// Starts what leads to nginx with this bench's configuration, and waits until nginx is up.
-fn start(bench: &Bench, launch: lab::child::Launch) -> lab::child::Child {
+fn start(bench: &Bench, launch: lab::child::Launch) -> Master {
     let launch = launch.gently().arg("-p").arg(bench.dir.path()).arg("-c").arg(bench.path("nginx.conf"));
     let master = launch.args(["-e", "stderr", "-g", "daemon off; worker_processes 2; user root;"]).start().unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    let deadline = std::time::Instant::now() + Duration::from_secs(5);
     while !bench.path("pid").exists() {
         assert!(std::time::Instant::now() < deadline, "nginx did not come up: {:?}", master.stderr.all());
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
-    master
+    Master(master)
 }
 
 /// An upstream block of this name, and a server that needs no port.
