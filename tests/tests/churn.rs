@@ -93,7 +93,8 @@ fn churn_beside_nginx() -> Result<()> {
     ensure!(left <= owned.len() + OTHERS, "{left} owners are remembered, {} were before", owned.len());
     let grown = after.memory.saturating_sub(before.memory);
     ensure!(grown < LEAK_BYTES, "resident memory has grown by {grown} bytes: before {before}, after {after}");
-    ensure!(after.files == before.files, "files: before {before}, after {after}");
+    // Fewer is no leak: the log of an nginx that ended is let go of a while later.
+    ensure!(after.files <= before.files, "files: before {before}, after {after}");
     // A new client: nginx does not wait for the other one for more than a minute.
     stage.client()?.get("/linger0")?;
     wait_until_settled(&daemon)?;
