@@ -93,26 +93,15 @@ pub fn hold(scenario: &Scenario, family: Family, observer: &Observer) -> Result<
 /// For a test: acts the scenario under an observer of its own, and panics with the whole story if it is misnamed.
 ///
 /// Without root there is no lab, and the test says so.
-pub fn assert_named(name: &str, family: Family) {
-    assert_trial(name, family, |outcome| outcome.faults.clone());
-}
-
-/// For a test of a case whose evidence does not decide yet: whatever is said, nothing wrong is said with certainty.
-///
-/// Without root there is no lab, and the test says so.
-pub fn assert_no_false_certainty(name: &str, family: Family) {
-    assert_trial(name, family, |outcome| judge::false_certainties(&outcome.truth, &outcome.verdicts));
-}
-
 #[expect(clippy::panic, reason = "this is a test's assertion")]
-fn assert_trial(name: &str, family: Family, judge: impl Fn(&Outcome) -> Vec<String>) {
+pub fn assert_named(name: &str, family: Family) {
     if let Err(reason) = programs::require_root() {
         println!("left out: {name}: {reason}");
         return;
     }
     match try_alone(name, family) {
         Ok(outcome) => {
-            let faults = judge(&outcome);
+            let faults = &outcome.faults;
             println!("{}: {} {}", outcome.word(), name, outcome.told());
             assert!(faults.is_empty(), "{name} on {family:?}: {faults:#?}");
         }

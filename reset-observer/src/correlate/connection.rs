@@ -6,7 +6,7 @@ use super::Ends;
 use crate::{
     attribute::Attributed,
     container::Container,
-    nginx::{processes::InstanceId, upstream_settings::UpstreamSettings},
+    nginx::upstream_settings::UpstreamSettings,
     record::{Event, Exit, KernelTime, LastPayload, Record, SequenceNumbers, Snapshot, TcpState},
     resets::{Direction, ResetTotals},
     verdict::{Leg, ProcessLabel, UpstreamLabel},
@@ -24,7 +24,6 @@ pub struct Connection {
     container: Option<Box<Container>>,
     upstream: Option<UpstreamLabel>,
     settings: Option<Arc<UpstreamSettings>>,
-    instance: Option<InstanceId>,
     first_at: KernelTime,
     /// Where it stood when first heard of.
     sequence: Option<SequenceNumbers>,
@@ -51,7 +50,6 @@ impl Connection {
             container: None,
             upstream: None,
             settings: None,
-            instance: None,
             first_at: event.record.at,
             sequence: event.record.snapshot.map(|snapshot| snapshot.sequence),
             outstanding_at: None,
@@ -95,7 +93,6 @@ impl Connection {
             // The configuration may have been read since the last event.
             self.name_upstream(event.upstream, event.settings);
         }
-        self.instance = self.instance.or(event.instance);
         if is_outstanding(&record) {
             self.outstanding_at.get_or_insert(record.at);
         }
@@ -248,12 +245,6 @@ impl Connection {
     pub fn name_upstream(&mut self, label: Option<UpstreamLabel>, settings: Option<Arc<UpstreamSettings>>) {
         self.upstream = label.or(self.upstream.take());
         self.settings = settings.or(self.settings.take());
-    }
-
-    /// The instance of nginx that holds it.
-    #[must_use]
-    pub fn instance(&self) -> Option<InstanceId> {
-        self.instance
     }
 
     /// What nginx's configuration says of the server.
