@@ -10,7 +10,7 @@ fn parse(line: &str) -> Result<Cli, String> {
 fn observe(line: &str) -> ObserveArgs {
     match parse(&format!("reset-observer observe {line}")).unwrap().command {
         Command::Observe(args) => args,
-        Command::Daemon(_) | Command::Doctor(_) | Command::Explain(_) => panic!("not observe"),
+        Command::Daemon(_) | Command::Doctor(_) | Command::Explain(_) | Command::Replay(_) => panic!("not observe"),
     }
 }
 
