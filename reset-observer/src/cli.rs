@@ -32,6 +32,9 @@ Examples:
       five minutes as JSON lines, for a ticket
   reset-observer observe --count 1
       wait for the next failure, then end
+  reset-observer observe --port 3000 --record session.rec --redact
+  reset-observer replay session.rec
+      record a session, and show it again on any machine, without root
   reset-observer doctor
       can this host be observed, and what is missing if not
   reset-observer explain keepalive_race
@@ -41,8 +44,10 @@ Examples:
 
 Exit status: 0 done, 1 failed while running, 2 bad usage or a missing prerequisite.";
 
+mod recording;
 mod state_file;
 
+pub use recording::{RecordArgs, ReplayArgs};
 pub use state_file::StatePlace;
 
 /// Size of the ring buffer unless told otherwise, bytes.
@@ -69,6 +74,10 @@ pub enum Command {
     /// Ends at Ctrl-C, or by --duration or --count, with a summary.
     #[command(after_help = EXAMPLES)]
     Observe(ObserveArgs),
+    /// Show the verdicts of a recorded session again, on any machine and without root
+    ///
+    /// The same lines as the session itself showed; or, with --compare, whether a change between two sessions helped.
+    Replay(ReplayArgs),
     /// Run as a service and export metrics for Prometheus
     ///
     /// Serves /metrics, /-/healthy and /-/ready.
@@ -162,6 +171,10 @@ pub struct ObserveArgs {
     /// Show harmless closes of idle connections too
     #[arg(long)]
     pub all: bool,
+
+    /// Whether to record it.
+    #[command(flatten)]
+    pub recording: RecordArgs,
 }
 
 /// Flags of `daemon`.
@@ -246,6 +259,12 @@ impl Cli {
         T: Into<OsString> + Clone,
     {
         let mut cli = Self::try_parse_from(args)?;
+        if let Command::Replay(replay) = &cli.command
+            && replay.compare != (replay.files.len() == 2)
+        {
+            let message = "name one recording, or --compare and two: the one before the change and the one after it";
+            return Err(Self::command().error(ErrorKind::WrongNumberOfValues, message));
+        }
         let Some(watch) = cli.command.watch_mut() else { return Ok(cli) };
         watch.ports.sort_unstable();
         watch.ports.dedup();
@@ -265,7 +284,7 @@ impl Command {
         match self {
             Self::Observe(args) => Some(&mut args.watch),
             Self::Daemon(args) => Some(&mut args.watch),
-            Self::Doctor(_) | Self::Explain(_) => None,
+            Self::Doctor(_) | Self::Explain(_) | Self::Replay(_) => None,
         }
     }
 }

@@ -11,7 +11,10 @@ mod explain;
 mod losses;
 mod memory;
 mod observe;
+mod recorder;
+mod replay;
 mod session;
+mod showing;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -54,6 +57,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         match &cli.command {
             Command::Observe(args) => observe::run(args).await,
             Command::Daemon(args) => daemon::run(args).await,
+            Command::Replay(args) => replay::run(args),
             Command::Doctor(args) => doctor::run(args),
             Command::Explain(args) => explain::run(args),
         }

@@ -20,6 +20,7 @@ pub mod mismatch;
 pub mod nginx;
 pub mod pipeline;
 pub mod record;
+pub mod recording;
 pub mod resets;
 #[cfg(test)]
 mod sample;

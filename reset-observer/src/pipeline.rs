@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     advise::advise,
-    attribute::Attributor,
+    attribute::{Attributed, Attributor},
     classify::{classify, conclude},
     correlate::{Case, Correlator, IdleTimeout, LogDesk, MAX_SERVERS, learned::Learned},
     counts::{DecodeCounts, KernelCounts},
@@ -22,19 +22,28 @@ use crate::{
             join::{JoinCounts, LogId, Written},
             line::Line,
         },
-        processes::{InstanceId, NginxProcesses},
+        processes::InstanceId,
         upstream_settings::UpstreamSettings,
     },
     record::{KernelTime, Message},
+    recording::{
+        Placing,
+        entry::Context,
+        tape::{Name, Tape},
+    },
     resets::ResetTotals,
     verdict::{Leg, UpstreamLabel, Verdict},
 };
+
+mod places;
+
+use places::{Places, RecordedNames};
 
 /// From records to verdicts.
 pub struct Pipeline {
     decoder: Decoder,
     counts: DecodeCounts,
-    attributor: Attributor,
+    places: Places,
     correlator: Correlator,
     logs: LogDesk,
     watch: Watch,
@@ -42,64 +51,116 @@ pub struct Pipeline {
     to_look_at: BTreeSet<SocketAddr>,
     /// Of the configurations that the last look rested on.
     seen_configurations: Option<u64>,
+    /// Where everything that decides is written down, if it is.
+    tape: Option<Tape>,
 }
 
 impl Pipeline {
     /// A pipeline that waits `settle` for corroboration before each verdict.
     #[must_use]
     pub fn new(decoder: Decoder, attributor: Attributor, settle: Duration) -> Self {
+        Self::with_places(decoder, Places::Live(Box::new(attributor)), settle)
+    }
+
+    /// A pipeline that is told by a recording whose records are ([`Self::take_placed`]) and what servers are called.
+    #[must_use]
+    pub fn recorded(decoder: Decoder, settle: Duration) -> Self {
+        Self::with_places(decoder, Places::Recorded(RecordedNames::default()), settle)
+    }
+
+    fn with_places(decoder: Decoder, places: Places, settle: Duration) -> Self {
         let (correlator, logs) = (Correlator::new(settle), LogDesk::new(settle));
         Self {
             decoder,
             counts: DecodeCounts::default(),
-            attributor,
+            places,
             correlator,
             logs,
             watch: Watch::default(),
             to_look_at: BTreeSet::new(),
             seen_configurations: None,
+            tape: None,
         }
+    }
+
+    /// Writes down what decides, from now on.
+    pub fn record_on(&mut self, tape: Tape) {
+        self.tape = Some(tape);
+    }
+
+    /// What was written down, to be taken off.
+    pub const fn tape(&mut self) -> Option<&mut Tape> {
+        self.tape.as_mut()
+    }
+
+    /// Writes down no more.
+    pub fn stop_recording(&mut self) {
+        self.tape = None;
     }
 
     /// Takes one record as the kernel wrote it. What cannot be read is counted and left out.
     pub fn take(&mut self, bytes: &[u8]) {
+        match self.decode(bytes) {
+            Some(Message::Connection(record)) => {
+                let event = self.places.attribute(*record);
+                self.tape.iter_mut().for_each(|tape| tape.record(bytes, &event));
+                self.handle(event);
+            }
+            Some(Message::Process(event)) => {
+                self.tape.iter_mut().for_each(|tape| tape.loose(bytes));
+                self.places.note(&event);
+                self.correlator.handle_process(&event);
+            }
+            None => self.tape.iter_mut().for_each(|tape| tape.loose(bytes)),
+        }
+    }
+
+    /// Takes the record of a connection whose place is known.
+    pub fn take_placed(&mut self, bytes: &[u8], placing: &Placing) {
+        if let Some(Message::Connection(record)) = self.decode(bytes) {
+            self.handle(placing.place(*record));
+        }
+    }
+
+    /// Takes a record that has no place: of a process, or one that cannot be read.
+    pub fn take_loose(&mut self, bytes: &[u8]) {
+        if let Some(Message::Process(event)) = self.decode(bytes) {
+            self.correlator.handle_process(&event);
+        }
+    }
+
+    fn decode(&mut self, bytes: &[u8]) -> Option<Message> {
         match self.decoder.decode(bytes) {
             Ok(message) => {
                 self.counts.decoded += 1;
                 // JSON, so that a test can read the facts themselves rather than what was concluded of them.
                 log::debug!("record {}", serde_json::to_string(&message).unwrap_or_default());
-                self.route(message);
+                Some(message)
             }
             Err(error) => {
                 self.counts.refused += 1;
                 log::debug!("a record was left out: {error:#}");
+                None
             }
         }
     }
 
-    fn route(&mut self, message: Message) {
-        match message {
-            Message::Connection(record) => {
-                let event = self.attributor.attribute(*record);
-                self.logs.expect(&event);
-                self.correlator.handle(event);
-            }
-            Message::Process(event) => {
-                self.attributor.note(&event);
-                self.correlator.handle_process(&event);
-            }
-        }
+    fn handle(&mut self, event: Attributed) {
+        self.logs.expect(&event);
+        self.correlator.handle(event);
     }
 
     /// The verdicts that are due by `now`.
     pub fn due(&mut self, now: KernelTime) -> Vec<Verdict> {
-        self.attributor.refresh_due(now);
+        self.places.refresh_due(now);
         let mut cases = self.logs.poll(now);
         let due = self.correlator.poll(now);
         let upstream = due.iter().filter(|case| case.connection.leg() == Leg::Upstream);
         self.to_look_at.extend(upstream.map(|case| case.connection.ends().remote));
         cases.extend(due.into_iter().filter_map(|case| self.logs.complete(case)));
-        cases.into_iter().map(|case| self.verdict(case)).collect()
+        let verdicts = cases.into_iter().map(|case| self.verdict(case)).collect();
+        self.tape.iter_mut().for_each(|tape| tape.due(now));
+        verdicts
     }
 
     /// The configuration of an instance that was just found is read by now, in the usual case.
@@ -107,24 +168,29 @@ impl Pipeline {
         let connection = &mut case.connection;
         let worker = connection.process().map(|worker| worker.pid).filter(|_| connection.leg() == Leg::Upstream);
         if let Some(worker) = worker.filter(|_| connection.settings().is_none()) {
-            let (label, settings) = self.attributor.upstream(worker, connection.ends().remote);
-            connection.name_upstream(label, settings);
+            let remote = connection.ends().remote;
+            let name = self.places.upstream(worker, remote);
+            self.tape.iter_mut().for_each(|tape| tape.named(Some(worker), remote, &name));
+            connection.name_upstream(name.0, name.1);
         }
         verdict(&case)
     }
 
     /// Takes a line of an error log.
     pub fn take_line(&mut self, log: LogId, line: Line, written: Written) {
+        self.tape.iter_mut().for_each(|tape| tape.line(log, &line, written));
         self.logs.line(log, line, written);
     }
 
     /// Lines of error logs, or records, around `at` were lost.
     pub fn lines_lost(&mut self, at: KernelTime) {
+        self.tape.iter_mut().for_each(|tape| tape.context(Context::LinesLost { at }));
         self.logs.disturb(at);
     }
 
     /// Names the instances of nginx whose error logs are read.
     pub fn follow_logs_of(&mut self, instances: HashSet<InstanceId>) {
+        self.tape.iter_mut().for_each(|tape| tape.follow(&instances));
         self.logs.follow(instances);
     }
 
@@ -137,12 +203,29 @@ impl Pipeline {
     /// What the instances of nginx were told, where that is read.
     #[must_use]
     pub fn configurations(&self) -> Option<&Configurations> {
-        self.attributor.configurations()
+        self.places.configurations()
     }
 
     /// The name of a server as verdicts give it, and what counts for it, where the instances of nginx agree.
     pub fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
-        self.attributor.name_server(remote)
+        let (label, settings) = self.places.name_server(remote);
+        let name = (Some(label.clone()), settings.clone());
+        self.tape.iter_mut().for_each(|tape| tape.named(None, remote, &name));
+        (label, settings)
+    }
+
+    /// Takes what a server is called, from a recording: by the worker that was asked about, or by all of nginx.
+    pub fn learn_name(&mut self, worker: Option<u32>, remote: SocketAddr, name: Name) {
+        if let Places::Recorded(names) = &mut self.places {
+            names.learn(worker, remote, name);
+        }
+    }
+
+    /// Takes the revision of the configurations, from a recording.
+    pub const fn learn_revision(&mut self, revision: Option<u64>) {
+        if let Places::Recorded(names) = &mut self.places {
+            names.revision = revision;
+        }
     }
 
     /// All verdicts that are left, without waiting any longer.
@@ -150,13 +233,15 @@ impl Pipeline {
         let left = self.correlator.flush();
         let mut cases: Vec<Case> = left.into_iter().filter_map(|case| self.logs.complete(case)).collect();
         cases.extend(self.logs.flush());
-        cases.into_iter().map(|case| self.verdict(case)).collect()
+        let verdicts = cases.into_iter().map(|case| self.verdict(case)).collect();
+        self.tape.iter_mut().for_each(|tape| tape.context(Context::Flush));
+        verdicts
     }
 
     /// When [`Self::due`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {
-        let look = self.attributor.next_look();
+        let look = self.places.next_look();
         self.correlator.next_deadline().into_iter().chain(look).chain(self.logs.next_deadline()).min()
     }
 
@@ -171,12 +256,6 @@ impl Pipeline {
         self.counts
     }
 
-    /// nginx's processes as known by now.
-    #[must_use]
-    pub fn processes(&self) -> &NginxProcesses {
-        self.attributor.processes()
-    }
-
     /// What was learned of each server's idle timeout.
     pub fn idle_timeouts(&self) -> impl Iterator<Item = (SocketAddr, IdleTimeout)> + '_ {
         self.correlator.idle_timeouts()
@@ -189,6 +268,7 @@ impl Pipeline {
 
     /// Takes what was learned of a server before, last heard of `age` before `now`. What is known already stands.
     pub fn recall(&mut self, server: SocketAddr, learned: Learned, age: Duration, now: KernelTime) {
+        self.tape.iter_mut().for_each(|tape| tape.recall(server, &learned, age, now));
         self.correlator.recall(server, learned, age, now);
         self.to_look_at.insert(server);
     }
@@ -202,10 +282,13 @@ impl Pipeline {
 
     /// What is new about them since the last call.
     pub fn upstream_news(&mut self, now: KernelTime) -> Vec<News> {
-        let configurations = self.configurations().map(Configurations::revision);
+        let configurations = self.places.revision();
         if configurations != std::mem::replace(&mut self.seen_configurations, configurations) {
             let all: Vec<SocketAddr> = self.idle_timeouts().map(|(server, _)| server).collect();
             self.to_look_at.extend(all);
+        }
+        if self.to_look_at.is_empty() {
+            return Vec::new();
         }
         let looked_at = std::mem::take(&mut self.to_look_at).into_iter();
         let news = looked_at
@@ -217,6 +300,8 @@ impl Pipeline {
         if self.watch.len() > MAX_SERVERS {
             self.watch.retain(|server| self.correlator.learned_of(server).is_some());
         }
+        let revision = self.seen_configurations;
+        self.tape.iter_mut().for_each(|tape| tape.context(Context::News { at: now, revision }));
         news
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, error, fmt, io};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     record::KernelTime,
@@ -55,7 +55,7 @@ pub trait Output {
 }
 
 /// The observer is ready.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
     /// Since when.
     #[serde(skip)]
@@ -75,7 +75,7 @@ pub struct Ready {
 }
 
 /// How much of nginx runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NginxFound {
     /// Number of masters.
     pub masters: usize,

@@ -25,6 +25,7 @@ pub mod namespace;
 pub mod nginx;
 pub mod observer;
 pub mod programs;
+pub mod recording;
 pub mod router;
 pub mod scenario;
 pub mod stage;

@@ -12,6 +12,7 @@ use crate::judge;
 use crate::lock::MachineLock;
 use crate::observer::{Observer, Verdict};
 use crate::programs;
+use crate::recording::Recording;
 use crate::scenario::{self, Scenario};
 use crate::stage::Stage;
 use crate::topology::Family;
@@ -109,17 +110,20 @@ pub fn assert_named(name: &str, family: Family) {
     }
 }
 
-/// Acts a scenario under an observer of its own, and judges it once more when both are gone.
+/// Acts a scenario under an observer of its own, and judges it once more when both are gone. What the observer recorded
+/// replays to what it said.
 pub(crate) fn try_alone(name: &str, family: Family) -> Result<Outcome> {
     let _machine = MachineLock::take()?;
     let scenario = scenario::named(name)?;
-    let mut observer = Observer::observe()?;
+    let recording = Recording::of(&format!("{name}-{}", if family == Family::V6 { "ipv6" } else { "ipv4" }))?;
+    let mut observer = Observer::observe_with(&recording.arguments()?)?;
     let mut outcome = hold(&scenario, family, &observer)?;
     let (status, summary) = observer.finish()?;
     outcome.judge_aftermath(&observer);
     if !status.success() || summary.is_none() {
         bail!("the observer ended by {status} with summary {summary:?}: {:#?}", observer.complaints());
     }
+    recording.check(&observer.lines(0))?;
     Ok(outcome)
 }
 

@@ -10,14 +10,14 @@ fn parse(line: &str) -> Result<Cli, String> {
 fn observe(line: &str) -> ObserveArgs {
     match parse(&format!("reset-observer observe {line}")).unwrap().command {
         Command::Observe(args) => args,
-        Command::Daemon(_) | Command::Doctor(_) | Command::Explain(_) => panic!("not observe"),
+        Command::Daemon(_) | Command::Doctor(_) | Command::Explain(_) | Command::Replay(_) => panic!("not observe"),
     }
 }
 
 fn daemon(line: &str) -> DaemonArgs {
     match parse(&format!("reset-observer daemon {line}")).unwrap().command {
         Command::Daemon(args) => args,
-        Command::Observe(_) | Command::Doctor(_) | Command::Explain(_) => panic!("not daemon"),
+        Command::Observe(_) | Command::Doctor(_) | Command::Explain(_) | Command::Replay(_) => panic!("not daemon"),
     }
 }
 
@@ -138,7 +138,7 @@ fn other_programs_are_named_one_by_one_and_bad_names_are_refused() {
 fn a_cause_and_a_piece_of_evidence_can_be_explained() {
     let topic = |line: &str| match parse(line).unwrap().command {
         Command::Explain(args) => args.topic.map(Topic::name),
-        Command::Observe(_) | Command::Daemon(_) | Command::Doctor(_) => panic!("not explain"),
+        Command::Observe(_) | Command::Daemon(_) | Command::Doctor(_) | Command::Replay(_) => panic!("not explain"),
     };
     assert_eq!(topic("reset-observer explain"), None);
     assert!(Topic::all().all(|each| topic(&format!("reset-observer explain {}", each.name())) == Some(each.name())));

@@ -1,8 +1,7 @@
 //! `observe`: verdicts as they fall, and a summary at the end.
 
-use std::{io, time::Duration};
+use std::{num::NonZeroU64, time::Duration};
 
-use jiff::tz::TimeZone;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until},
@@ -10,21 +9,15 @@ use tokio::{
 
 use super::{
     Failure,
-    losses::LossWatch,
     memory::Memory,
+    recorder::Recorder,
     session::{Session, lock, now},
+    showing::{Showing, outcome},
 };
 use crate::{
-    cli::{ObserveArgs, OutputFormat, StatePlace},
-    sink::{
-        Output, OutputError,
-        clock::WallClock,
-        json::JsonLines,
-        losses::Stage,
-        summary::Summary,
-        table::{Look, Table},
-    },
-    verdict::{Cause, Leg, Verdict},
+    cli::{ObserveArgs, StatePlace},
+    recording::entry::Context,
+    sink::clock::WallClock,
 };
 
 /// How often to look whether records were lost.
@@ -32,57 +25,40 @@ const LOSS_CHECK: Duration = Duration::from_secs(1);
 
 /// Runs until Ctrl-C, SIGTERM, the duration, the count, or until nobody reads the output any more.
 pub(super) async fn run(args: &ObserveArgs) -> Result<(), Failure> {
-    let mut session = Session::start(&args.watch)?;
+    let (clock, count) = (WallClock::read(), args.count.map(NonZeroU64::get));
+    let recorder = Recorder::open(&args.recording, clock, count).map_err(Failure::Prerequisite)?;
+    let mut session = Session::start_recording(&args.watch, recorder)?;
     let mut memory = Memory::open(StatePlace::asked_for(args.watch.state_file.as_ref()), &session.core())?;
-    let mut observation = Observation::new(args, &session);
-    let outcome = match observation.watch(&mut session).await {
+    let mut observation = Observation { args, showing: Showing::new(args.output, clock, args.all, count) };
+    let shown = match observation.watch(&mut session).await {
         Ok(()) => observation.end(&mut session),
         Err(error) => Err(error),
     };
+    session.save_recording(false);
     memory.save(&session.core()).await;
-    match outcome.map_err(|error| error.downcast::<OutputError>()) {
-        Ok(()) | Err(Ok(OutputError::ReaderGone)) => Ok(()),
-        Err(Ok(error @ OutputError::Write(_))) => Err(Failure::Running(error.into())),
-        Err(Err(error)) => Err(Failure::Running(error)),
-    }
+    outcome(shown)
 }
 
-/// One observation and what it has shown.
+/// One observation.
 struct Observation<'a> {
     args: &'a ObserveArgs,
-    output: Box<dyn Output>,
-    summary: Summary,
-    losses: LossWatch,
-    shown: u64,
-    /// Without nginx on this host, connections of any other program are what there is to see.
-    show_others: bool,
+    showing: Showing,
 }
 
-impl<'a> Observation<'a> {
-    fn new(args: &'a ObserveArgs, session: &Session) -> Self {
-        Self {
-            args,
-            output: output(args.output),
-            summary: Summary::start(now()),
-            losses: LossWatch::default(),
-            shown: 0,
-            show_others: args.all || session.nginx().workers == 0,
-        }
-    }
-
+impl Observation<'_> {
     async fn watch(&mut self, session: &mut Session) -> anyhow::Result<()> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         self.announce(session)?;
         let end = self.args.duration.map(|duration| Instant::now() + duration);
         let mut loss_check = every(LOSS_CHECK);
-        while !self.is_complete() {
+        while !self.showing.is_complete() {
             tokio::select! {
                 verdicts = session.next() => {
-                    self.show_all(&verdicts?)?;
-                    self.show_news(session)?;
+                    self.showing.verdicts(&verdicts?)?;
+                    self.showing.news(&session.upstream_news())?;
                 }
-                _ = loss_check.tick() => self.show_losses(session)?,
+                _ = loss_check.tick() => self.check_losses(session)?,
                 () = ended(end, &mut interrupt, &mut terminate) => break,
             }
         }
@@ -94,72 +70,41 @@ impl<'a> Observation<'a> {
         if ready.nginx.workers == 0 {
             log::warn!("no nginx is running in sight: connections that other programs opened are shown instead");
         }
-        self.output.ready(&ready)?;
+        session.note(Context::Ready { at: ready.at, ready: ready.clone() });
+        self.showing.ready(&ready)?;
         // What was learned in earlier sessions may show a mismatch at once.
-        self.show_news(session)
+        self.showing.news(&session.upstream_news())
     }
 
-    fn is_complete(&self) -> bool {
-        self.args.count.is_some_and(|count| self.shown >= count.get())
-    }
-
-    fn show_all(&mut self, verdicts: &[Verdict]) -> anyhow::Result<()> {
-        for verdict in verdicts {
-            if self.is_complete() {
-                break;
-            }
-            self.summary.add(verdict);
-            if self.is_shown(verdict) {
-                self.output.verdict(verdict)?;
-                self.shown += 1;
-            }
-        }
+    fn check_losses(&mut self, session: &mut Session) -> anyhow::Result<()> {
+        self.show_losses(session)?;
+        // So that no more than this time is missing when the program is killed.
+        session.save_recording(false);
         Ok(())
-    }
-
-    fn show_news(&mut self, session: &Session) -> anyhow::Result<()> {
-        for news in session.upstream_news() {
-            self.output.upstream(&news)?;
-        }
-        Ok(())
-    }
-
-    fn is_shown(&self, verdict: &Verdict) -> bool {
-        self.args.all || (verdict.cause != Cause::IdleClose && (self.show_others || verdict.leg != Leg::Other))
     }
 
     fn show_losses(&mut self, session: &Session) -> anyhow::Result<()> {
         let core = session.core();
-        let core = lock(&core);
-        for lost in self.losses.news(&core.read_counters()?, &core.pipeline.counts(), now()) {
-            self.output.lost(&lost)?;
+        let (kernel, decode, at) = {
+            let core = lock(&core);
+            (core.read_counters()?, core.pipeline.counts(), now())
+        };
+        if self.showing.losses(&kernel, &decode, at)? {
+            session.note(Context::Counts { at, kernel });
         }
         Ok(())
     }
 
     fn end(&mut self, session: &mut Session) -> anyhow::Result<()> {
         let last = session.finish();
-        self.show_all(&last)?;
-        self.show_news(session)?;
+        self.showing.verdicts(&last)?;
+        self.showing.news(&session.upstream_news())?;
         self.show_losses(session)?;
-        let core = session.core();
-        let mut core = lock(&core);
-        let kernel = core.read_counters()?;
-        self.summary.set_resets(&core.pipeline.resets(&kernel));
-        for stage in Stage::ALL.into_iter().filter(|stage| !stage.is_redundant()) {
-            self.summary.set_lost(stage, stage.total(&kernel, &core.pipeline.counts()));
-        }
-        self.summary.set_upstreams(&core.pipeline.upstreams(now()));
-        self.summary.end(now());
-        Ok(self.output.summary(&self.summary)?)
-    }
-}
-
-fn output(format: OutputFormat) -> Box<dyn Output> {
-    let clock = WallClock::read();
-    match format {
-        OutputFormat::Table => Box::new(Table::new(io::stdout(), clock, TimeZone::system(), Look::of_stdout())),
-        OutputFormat::Json => Box::new(JsonLines::new(io::stdout(), clock)),
+        let (core, at) = (session.core(), now());
+        let kernel = lock(&core).read_counters()?;
+        let shown = self.showing.end(&mut lock(&core).pipeline, &kernel, at);
+        session.note(Context::End { at, kernel });
+        shown
     }
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use log::{Level, log_enabled};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Failure, error_logs::ErrorLogs};
+use super::{Failure, error_logs::ErrorLogs, recorder::Recorder};
 use crate::{
     attribute::Attributor,
     cli::{RstPackets, WatchArgs},
@@ -31,6 +31,7 @@ use crate::{
     nginx::{configurations::Configurations, processes::NginxProcesses, sockets::NginxSockets},
     pipeline::Pipeline,
     record::KernelTime,
+    recording::entry::Context,
     sink::{NginxFound, Ready, upstream::UpstreamNews},
     verdict::Verdict,
 };
@@ -68,6 +69,7 @@ pub(super) struct Session {
     ring: Ring,
     log: ProgramLog,
     error_logs: ErrorLogs,
+    recorder: Option<Recorder>,
     /// Records that found the ring full, as of the last look.
     ring_full: u64,
     features: Vec<Feature>,
@@ -79,12 +81,16 @@ pub(super) struct Session {
 
 impl Session {
     /// Checks what is needed, finds nginx, then loads and attaches the programs.
-    pub(super) fn start(watch: &WatchArgs) -> Result<Self, Failure> {
-        Self::start_keeping_cost(watch, false)
+    pub(super) fn start_recording(watch: &WatchArgs, recorder: Option<Recorder>) -> Result<Self, Failure> {
+        Self::start_with(watch, false, recorder)
     }
 
     /// The same; with `keep_cost`, the kernel is asked to keep statistics of what the programs cost.
     pub(super) fn start_keeping_cost(watch: &WatchArgs, keep_cost: bool) -> Result<Self, Failure> {
+        Self::start_with(watch, keep_cost, None)
+    }
+
+    fn start_with(watch: &WatchArgs, keep_cost: bool, mut recorder: Option<Recorder>) -> Result<Self, Failure> {
         privilege::check().map_err(Failure::Prerequisite)?;
         let (types, mut features) = detect().map_err(Failure::Prerequisite)?;
         let log_level = if log_enabled!(Level::Trace) { PROGRAM_LOG_DEBUG } else { 0 };
@@ -99,7 +105,10 @@ impl Session {
         drop(types);
         // nginx is looked for once records are kept: what it opens meanwhile is known by its owner.
         let (attributor, nginx) = find_nginx(watch);
-        let pipeline = Pipeline::new(Decoder::new(&features.reset_reasons), attributor, watch.settle);
+        let mut pipeline = Pipeline::new(Decoder::new(&features.reset_reasons), attributor, watch.settle);
+        if let Some(recorder) = &mut recorder {
+            recorder.begin(&mut pipeline, watch.settle, &features.reset_reasons).map_err(Failure::Prerequisite)?;
+        }
         let wire = |programs: &mut Programs| -> Result<_> {
             let log = if log_level == 0 { ProgramLog::off() } else { ProgramLog::open(programs)? };
             Ok((Ring::new(programs)?, Counters::new(programs, watch.max_owners, &features.reset_reasons)?, log))
@@ -116,6 +125,7 @@ impl Session {
             ring,
             log,
             error_logs,
+            recorder,
             ring_full: 0,
             features,
             programs: attached,
@@ -166,6 +176,7 @@ impl Session {
         self.take_what_is_there();
         let verdicts = lock(&self.core).pipeline.due(now());
         self.follow_logs();
+        self.save_recording(true);
         Ok(verdicts)
     }
 
@@ -174,6 +185,18 @@ impl Session {
         let at = now();
         let news = lock(&self.core).pipeline.upstream_news(at);
         news.into_iter().map(|news| UpstreamNews::new(at, &news)).collect()
+    }
+
+    /// Notes what was not decided in the pipeline, if the session is recorded.
+    pub(super) fn note(&self, context: Context) {
+        lock(&self.core).pipeline.tape().into_iter().for_each(|tape| tape.context(context.clone()));
+    }
+
+    /// Writes what was recorded since: all of it, or only if it fills a block.
+    pub(super) fn save_recording(&mut self, only_if_full: bool) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.save(&mut lock(&self.core).pipeline, only_if_full);
+        }
     }
 
     /// Records and lines that did not wake us may belong to a verdict that is due.

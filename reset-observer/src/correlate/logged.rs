@@ -152,7 +152,7 @@ impl LogDesk {
             ready.extend(self.poll(due));
         }
         ready.extend(self.held.drain().map(|(_, case)| case));
-        ready.sort_by_key(|case| case.connection.first_at());
+        ready.sort_by_key(|case| (case.connection.first_at(), case.connection.ends()));
         ready
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     config::{
         Configuration,
@@ -17,7 +19,7 @@ use super::{
 };
 
 /// Settings of one upstream server. Where it is in several upstream blocks, the first that keeps idle connections counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamSettings {
     /// The upstream block, and where it begins; `None` for a server that `proxy_pass` names itself.
     pub block: Option<(String, Place)>,

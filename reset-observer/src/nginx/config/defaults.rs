@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{pass::Protocol, upstream::Layer, upstream::Upstream};
 use crate::nginx::version::{Product, Version};
 
 /// How an upstream's idle connections are kept, with the defaults filled in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
     /// Idle connections kept per worker; 0: none are kept.
     pub connections: u64,

@@ -7,15 +7,23 @@ use std::{
     time::SystemTime,
 };
 
+use serde::{Deserialize, Serialize, Serializer};
+
 use super::words::Word;
 
 /// A file and a line in it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The file, as nginx names it; `-g` for the directives of that option.
+    #[serde(serialize_with = "as_shown")]
     pub file: Arc<Path>,
     /// The line, from 1.
     pub line: u32,
+}
+
+/// A path need not be UTF-8, and is only ever shown.
+fn as_shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 impl fmt::Display for Place {

@@ -2,6 +2,8 @@
 //!
 //! [source]: https://github.com/nginx/nginx/blob/release-1.28.0/src/http/ngx_http_upstream.c#L4498
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     join::Later,
     line::{Action, Kind},
@@ -10,7 +12,7 @@ use crate::verdict::Impact;
 
 /// The directives that decide on another try: `proxy_next_upstream` and its kin (`fastcgi_`, `grpc_`...). The default
 /// is nginx's: `error timeout`, any number of tries, the request body read before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "they are flags of a directive")]
 pub struct NextUpstream {
     /// `error`.

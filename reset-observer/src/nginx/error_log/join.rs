@@ -45,6 +45,8 @@
 
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 mod bucket;
 mod copies;
 mod expectation;
@@ -71,7 +73,7 @@ const MAX_LINES: usize = 8192;
 const MAX_EXPECTED: usize = 16_384;
 
 /// Which error log a line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LogId {
     /// The instance of nginx that writes it: a number of the caller's choosing, the same in [`Expectation`]. Process
     /// ids repeat between pid namespaces, and so do addresses between network namespaces.
@@ -246,6 +248,8 @@ impl LineJoiner {
         self.expected = self.buckets.values().map(Bucket::expected).sum();
         answers.iter().for_each(|(_, answer)| self.counts.add(answer));
         self.tries.forget(now);
+        // The same in every run of the same lines and ends, which the order of a hash map is not.
+        answers.sort_by_key(|(ticket, _)| *ticket);
         answers
     }
 

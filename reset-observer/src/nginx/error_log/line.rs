@@ -11,6 +11,7 @@
 use std::net::IpAddr;
 
 use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
 
 mod action;
 mod bytes;
@@ -30,7 +31,8 @@ pub use upstream::{Peer, Upstream};
 pub const MAX_LINE: usize = 2048;
 
 /// Who the client is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Client {
     /// An IP address; nginx does not log the port.
     Ip(IpAddr),
@@ -40,7 +42,7 @@ pub enum Client {
 
 /// One line. Text is what nginx wrote, with control characters and invalid UTF-8 as `\xHH`, so that it may go to a
 /// terminal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// When, in the local time of nginx, cut to the second. nginx takes it from the start of the turn of its event
     /// loop: it may be a little earlier than the event, never later than the line.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::record::KernelTime;
 
@@ -22,7 +23,7 @@ pub struct Seen {
 }
 
 /// Between which instants a line was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// Not before.
     pub earliest: KernelTime,

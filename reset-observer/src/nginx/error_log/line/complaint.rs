@@ -82,7 +82,7 @@ impl Call {
 /// The end of a process, as the master saw it ([source]).
 ///
 /// [source]: https://github.com/nginx/nginx/blob/release-1.28.0/src/os/unix/ngx_process.c#L533
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessEnd {
     /// Its process id in the pid namespace of nginx.
     pub pid: u32,
@@ -93,7 +93,7 @@ pub struct ProcessEnd {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Complaint {
     /// Which kind of message.
     pub kind: Kind,

@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::bytes::{cut, shown};
 
 /// Where the server listens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Peer {
     /// An address.
     Tcp(SocketAddr),
@@ -27,7 +30,7 @@ impl Peer {
 }
 
 /// The server that a request went to, and what was asked of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Upstream {
     /// `http`, `https`, `grpc`, `fastcgi`...; empty in lines of the `stream` module.
     pub scheme: String,

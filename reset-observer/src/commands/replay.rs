@@ -1,0 +1,107 @@
+//! `replay`: the verdicts of a recorded session, on any machine.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::{
+    Failure,
+    showing::{Showing, outcome},
+};
+use crate::{
+    cli::ReplayArgs,
+    counts::KernelCounts,
+    recording::{
+        Header, Redactor,
+        entry::Entry,
+        file::{self, DEFAULT_MAX_BYTES, RecordingFile, Room},
+        player::{Player, Step},
+        reader::Ending,
+        tape::Tape,
+    },
+};
+
+/// Replays one recording, or copies it, or compares two.
+pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
+    let Some(path) = args.files.first() else { return Ok(()) };
+    match &args.redacted_copy {
+        Some(copy) => redact(path, copy).map_err(Failure::Running),
+        None => outcome(show(args, path)),
+    }
+}
+
+fn show(args: &ReplayArgs, path: &Path) -> Result<()> {
+    let mut reader = file::open(path)?;
+    let mut header = reader.header().clone();
+    if let Some(settle) = args.settle {
+        header.settle_ms = u64::try_from(settle.as_millis())?;
+    }
+    let mut player = Player::new(&header);
+    let mut showing = Showing::new(args.output, header.clock(), args.all, header.count);
+    let (mut last, mut ended) = (header.started_ns, false);
+    while let Some(entry) = reader.next_entry().with_context(|| format!("cannot replay all of {}", path.display()))? {
+        if let Entry::Due(at) = entry {
+            last = at;
+        }
+        let step = player.play(entry).with_context(|| format!("cannot replay all of {}", path.display()))?;
+        ended |= present(step, &mut showing, &mut player)?;
+    }
+    tell_ending(reader.ending(), path);
+    if !ended {
+        showing.end(player.pipeline(), &KernelCounts::default(), last)?;
+    }
+    Ok(())
+}
+
+/// Shows a step, and says whether it was the last.
+fn present(step: Step, showing: &mut Showing, player: &mut Player) -> Result<bool> {
+    match step {
+        Step::Nothing => {}
+        Step::Ready(ready) => showing.ready(&ready)?,
+        Step::Verdicts(verdicts) => showing.verdicts(&verdicts)?,
+        Step::News(news) => showing.news(&news)?,
+        Step::Counts(at, kernel) => {
+            let decode = player.pipeline().counts();
+            showing.losses(&kernel, &decode, at)?;
+        }
+        Step::End(at, kernel) => {
+            showing.end(player.pipeline(), &kernel, at)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn tell_ending(ending: Ending, path: &Path) {
+    let path = path.display();
+    match ending {
+        Ending::Whole => {}
+        Ending::Full => log::warn!(
+            "{path} ends before its session did, because it had become as long as --record-max-size allowed: what was not \
+             decided by then is left out"
+        ),
+        Ending::CutShort => log::warn!(
+            "{path} ends before its session did: the program was killed, or the copy is not complete; what was not decided \
+             by then is left out"
+        ),
+    }
+}
+
+/// Writes a copy with names and addresses replaced.
+fn redact(from: &Path, to: &Path) -> Result<()> {
+    let mut reader = file::open(from)?;
+    // A substitute may be longer than what it stands for, but not by so much.
+    let longest = std::fs::metadata(from)?.len().saturating_mul(2).max(DEFAULT_MAX_BYTES);
+    let mut copy = RecordingFile::create(to, longest, false)?;
+    copy.begin(&Header { redacted: true, ..reader.header().clone() })?;
+    let mut tape = Tape::new(Some(Redactor::default()));
+    while let Some(entry) = reader.next_entry().with_context(|| format!("cannot copy all of {}", from.display()))? {
+        tape.put(entry);
+        if tape.is_full() && copy.add(&tape.take())? == Room::None {
+            break;
+        }
+    }
+    copy.add(&tape.take())?;
+    tell_ending(reader.ending(), from);
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What a session shows, live or from a recording.
+
+use std::io;
+
+use anyhow::Result;
+use jiff::tz::TimeZone;
+
+use super::{Failure, losses::LossWatch};
+use crate::{
+    cli::OutputFormat,
+    counts::{DecodeCounts, KernelCounts},
+    pipeline::Pipeline,
+    record::KernelTime,
+    sink::{
+        Output, OutputError, Ready,
+        clock::WallClock,
+        json::JsonLines,
+        losses::Stage,
+        summary::Summary,
+        table::{Look, Table},
+        upstream::UpstreamNews,
+    },
+    verdict::{Cause, Leg, Verdict},
+};
+
+/// One session and what it has shown.
+pub(super) struct Showing {
+    output: Box<dyn Output>,
+    summary: Summary,
+    losses: LossWatch,
+    all: bool,
+    /// The session ends after so many verdicts.
+    count: Option<u64>,
+    shown: u64,
+    /// Without nginx on this host, connections of any other program are what there is to see.
+    show_others: bool,
+}
+
+impl Showing {
+    /// Shows on standard output, with times by `clock`: harmless closes too if `all`, no more than `count` verdicts.
+    pub(super) fn new(format: OutputFormat, clock: WallClock, all: bool, count: Option<u64>) -> Self {
+        Self {
+            output: output(format, clock),
+            summary: Summary::start(KernelTime(0)),
+            losses: LossWatch::default(),
+            all,
+            count,
+            shown: 0,
+            show_others: all,
+        }
+    }
+
+    /// The session begins.
+    pub(super) fn ready(&mut self, ready: &Ready) -> Result<()> {
+        self.summary = Summary::start(ready.at);
+        self.show_others = self.all || ready.nginx.workers == 0;
+        Ok(self.output.ready(ready)?)
+    }
+
+    /// Whether as many verdicts were shown as were wanted.
+    pub(super) fn is_complete(&self) -> bool {
+        self.count.is_some_and(|count| self.shown >= count)
+    }
+
+    pub(super) fn verdicts(&mut self, verdicts: &[Verdict]) -> Result<()> {
+        for verdict in verdicts {
+            if self.is_complete() {
+                break;
+            }
+            self.summary.add(verdict);
+            if self.is_shown(verdict) {
+                self.output.verdict(verdict)?;
+                self.shown += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_shown(&self, verdict: &Verdict) -> bool {
+        self.all || (verdict.cause != Cause::IdleClose && (self.show_others || verdict.leg != Leg::Other))
+    }
+
+    pub(super) fn news(&mut self, news: &[UpstreamNews]) -> Result<()> {
+        for news in news {
+            self.output.upstream(news)?;
+        }
+        Ok(())
+    }
+
+    /// Tells what was lost since the last call, and whether that was anything.
+    pub(super) fn losses(&mut self, kernel: &KernelCounts, decode: &DecodeCounts, at: KernelTime) -> Result<bool> {
+        let lost = self.losses.news(kernel, decode, at);
+        for lost in &lost {
+            self.output.lost(lost)?;
+        }
+        Ok(!lost.is_empty())
+    }
+
+    /// The session ends, with these counters of the kernel's.
+    pub(super) fn end(&mut self, pipeline: &mut Pipeline, kernel: &KernelCounts, at: KernelTime) -> Result<()> {
+        self.summary.set_resets(&pipeline.resets(kernel));
+        for stage in Stage::ALL.into_iter().filter(|stage| !stage.is_redundant()) {
+            self.summary.set_lost(stage, stage.total(kernel, &pipeline.counts()));
+        }
+        self.summary.set_upstreams(&pipeline.upstreams(at));
+        self.summary.end(at);
+        Ok(self.output.summary(&self.summary)?)
+    }
+}
+
+/// What a command ends with: a reader that went away is no failure.
+pub(super) fn outcome(shown: Result<()>) -> Result<(), Failure> {
+    match shown.map_err(|error| error.downcast::<OutputError>()) {
+        Ok(()) | Err(Ok(OutputError::ReaderGone)) => Ok(()),
+        Err(Ok(error @ OutputError::Write(_))) => Err(Failure::Running(error.into())),
+        Err(Err(error)) => Err(Failure::Running(error)),
+    }
+}
+
+fn output(format: OutputFormat, clock: WallClock) -> Box<dyn Output> {
+    match format {
+        OutputFormat::Table => Box::new(Table::new(io::stdout(), clock, TimeZone::system(), Look::of_stdout())),
+        OutputFormat::Json => Box::new(JsonLines::new(io::stdout(), clock)),
+    }
+}

@@ -1,0 +1,115 @@
+//! Who says whose a record is, and what servers are called: nginx's processes on this host, or a recording.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use crate::{
+    attribute::{Attributed, Attributor},
+    nginx::{configurations::Configurations, upstream_settings::UpstreamSettings},
+    record::{KernelTime, ProcessEvent, Record},
+    recording::tape::{Name, Names},
+    verdict::{Leg, UpstreamLabel},
+};
+
+/// Where the answers come from.
+pub(super) enum Places {
+    /// This host, as it is.
+    Live(Box<Attributor>),
+    /// What a recording said last.
+    Recorded(RecordedNames),
+}
+
+/// What a recording said of servers.
+#[derive(Debug, Default)]
+pub(super) struct RecordedNames {
+    names: Names,
+    /// Of the configurations.
+    pub(super) revision: Option<u64>,
+}
+
+impl RecordedNames {
+    pub(super) fn learn(&mut self, worker: Option<u32>, remote: SocketAddr, name: Name) {
+        self.names.learn(worker, remote, name);
+    }
+
+    /// What was not asked in the session, because the program that recorded had other questions, is answered by what
+    /// all of nginx said of the server.
+    fn get(&self, worker: Option<u32>, remote: SocketAddr) -> Option<&Name> {
+        self.names.get(worker, remote).or_else(|| self.names.get(None, remote))
+    }
+}
+
+impl Places {
+    pub(super) fn attribute(&mut self, record: Record) -> Attributed {
+        match self {
+            Self::Live(attributor) => attributor.attribute(record),
+            Self::Recorded(_) => Attributed {
+                record,
+                leg: Leg::Other,
+                process: None,
+                container: None,
+                upstream: None,
+                settings: None,
+                instance: None,
+            },
+        }
+    }
+
+    pub(super) fn note(&mut self, event: &ProcessEvent) {
+        match self {
+            Self::Live(attributor) => attributor.note(event),
+            Self::Recorded(_) => {}
+        }
+    }
+
+    pub(super) fn refresh_due(&mut self, now: KernelTime) {
+        match self {
+            Self::Live(attributor) => attributor.refresh_due(now),
+            Self::Recorded(_) => {}
+        }
+    }
+
+    pub(super) fn next_look(&self) -> Option<KernelTime> {
+        match self {
+            Self::Live(attributor) => attributor.next_look(),
+            Self::Recorded(_) => None,
+        }
+    }
+
+    pub(super) fn configurations(&self) -> Option<&Configurations> {
+        match self {
+            Self::Live(attributor) => attributor.configurations(),
+            Self::Recorded(_) => None,
+        }
+    }
+
+    /// Of the configurations, where these are read.
+    pub(super) fn revision(&self) -> Option<u64> {
+        match self {
+            Self::Live(attributor) => attributor.configurations().map(Configurations::revision),
+            Self::Recorded(names) => names.revision,
+        }
+    }
+
+    pub(super) fn upstream(&mut self, worker: u32, remote: SocketAddr) -> Name {
+        match self {
+            Self::Live(attributor) => attributor.upstream(worker, remote),
+            Self::Recorded(names) => {
+                names.get(Some(worker), remote).cloned().unwrap_or_else(|| (Some(unnamed(remote)), None))
+            }
+        }
+    }
+
+    pub(super) fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
+        match self {
+            Self::Live(attributor) => attributor.name_server(remote),
+            Self::Recorded(names) => match names.get(None, remote).cloned() {
+                Some((label, settings)) => (label.unwrap_or_else(|| unnamed(remote)), settings),
+                None => (unnamed(remote), None),
+            },
+        }
+    }
+}
+
+fn unnamed(remote: SocketAddr) -> UpstreamLabel {
+    UpstreamLabel { name: None, server: remote.to_string() }
+}
