@@ -13,6 +13,7 @@ mod connection;
 mod ends;
 pub mod learned;
 mod logged;
+mod note;
 mod server;
 mod servers;
 
@@ -29,7 +30,7 @@ use servers::Servers;
 use crate::{
     attribute::Attributed,
     counts::{DecodeCounts, KernelCounts},
-    record::{Event, Fate, KernelTime, ProcessEvent, Record, TcpState},
+    record::{Event, Fate, KernelTime, ProcessEvent},
     resets::ResetTotals,
     verdict::Leg,
 };
@@ -168,27 +169,6 @@ impl Correlator {
     pub fn handle_process(&mut self, event: &ProcessEvent) {
         if event.fate == Fate::OomVictim {
             self.oom_victims.insert(event.process.tgid, event.at);
-        }
-    }
-
-    /// What the event says of a server, whoever recorded it.
-    fn note_server(&mut self, record: &Record) {
-        if record.event == Event::ResetReceived && record.state_before == Some(TcpState::SynSent) {
-            self.server(record.remote).refused(record.at);
-        }
-        if let Some(exit) = record.exit
-            && record.event != Event::ListenerExit
-        {
-            self.server(record.local).exited(record.at, exit);
-        }
-    }
-
-    /// Notes that the peer cut an upstream connection, for the others that it cuts at the same time.
-    fn note_cut(&mut self, event: &Attributed) {
-        let record = &event.record;
-        let by_peer = matches!(record.event, Event::FinReceived | Event::ResetReceived);
-        if event.leg == Leg::Upstream && by_peer && record.state_before != Some(TcpState::SynSent) {
-            self.server(record.remote).cut(record.at, Ends::of(record));
         }
     }
 

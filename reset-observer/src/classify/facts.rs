@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::Decision;
+mod found;
+
 use crate::{
     correlate::{Case, IdleTimeout, Logged, learned::farewell_unread},
     nginx::error_log::{
@@ -10,7 +11,7 @@ use crate::{
         line::{Action, Kind},
     },
     record::{Exit, LastPayload, Packet, Record, Snapshot, TcpState},
-    verdict::{Cause, Confidence, Evidence, Impact, Leg},
+    verdict::{Impact, Leg},
 };
 
 /// Timestamps of the kernel and of the wire differ by scheduling; an answer must beat the fastest round trip by this
@@ -258,58 +259,6 @@ impl<'a> Facts<'a> {
             return Impact::RequestFailed;
         }
         Impact::Unknown
-    }
-
-    /// Everything found, strongest first.
-    pub(super) fn evidence(&self) -> Vec<Evidence> {
-        let exit = self.peer_exit();
-        let gap_far = self.idle_timeout().zip(self.idle_before_request());
-        [
-            (exit.is_some_and(|exit| !exit.in_good_order()), Evidence::LocalProcessCrashed),
-            (exit.is_some_and(Exit::in_good_order), Evidence::LocalProcessEnded),
-            (self.fin_seen(), Evidence::FinSeen),
-            (self.written_after_fin(), Evidence::WrittenAfterFin),
-            (self.flight_never_acked(), Evidence::FlightNeverAcked),
-            (self.acked_without_response(), Evidence::RequestAcked),
-            (self.log_says_cut(), Evidence::LogSaysCut),
-            (self.response_began(), Evidence::ResponseBegan),
-            (self.reused(), Evidence::ConnectionReused),
-            (self.nothing_received(), Evidence::NothingReceived),
-            (self.flight_never_acked() && self.sooner_than_rtt_min(), Evidence::SoonerThanRttMin),
-            (self.idle_matches(), Evidence::IdleMatchesLearnedTimeout),
-            (gap_far.is_some_and(|(timeout, gap)| timeout.is_far_above(gap)), Evidence::IdleShortOfLearnedTimeout),
-            (self.peer_sent() && exit.is_none(), Evidence::LocalPeerSent),
-            (self.peer_never_sent() && self.reset_received(), Evidence::LocalPeerNeverSent),
-            (self.peer_left_request_unread(), Evidence::RequestLeftUnread),
-            (self.case.oom_killed, Evidence::OomKilled),
-            (self.ttl_unlike_syn_ack(), Evidence::TtlUnlikeSynAck),
-            (self.ttl_unlike_learned(), Evidence::TtlUnlikeLearned),
-            (self.case.server.size_repeats(), Evidence::SizeRepeats),
-            (self.rst_of_live_socket(), Evidence::RstOfLiveSocket),
-            (self.rst_of_unknown_connection(), Evidence::RstOfUnknownConnection),
-            (self.case.server.refused, Evidence::ServerRefused),
-            (self.case.server.cut_many(), Evidence::CutTogether),
-        ]
-        .into_iter()
-        .filter_map(|(found, evidence)| found.then_some(evidence))
-        .collect()
-    }
-
-    /// A decision with everything found as its evidence.
-    pub(super) fn decide(&self, cause: Cause, confidence: Confidence) -> Option<Decision> {
-        Some(Decision { cause, confidence, impact: self.impact(), evidence: self.evidence() })
-    }
-
-    /// The same, resting first of all on what only the rule itself knows.
-    pub(super) fn decide_by(&self, first: Evidence, cause: Cause, confidence: Confidence) -> Option<Decision> {
-        let evidence = std::iter::once(first).chain(self.evidence()).collect();
-        Some(Decision { cause, confidence, impact: self.impact(), evidence })
-    }
-
-    /// A decision that no request was hurt.
-    pub(super) fn harmless(&self, confidence: Confidence) -> Option<Decision> {
-        let decision = self.decide_by(Evidence::NothingOutstanding, Cause::IdleClose, confidence)?;
-        Some(Decision { impact: Impact::None, ..decision })
     }
 }
 
