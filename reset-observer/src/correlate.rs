@@ -68,7 +68,7 @@ pub struct Case {
     pub peer: Option<Connection>,
     /// What is known of the server around that time.
     pub server: ServerFacts,
-    /// A client's connection in the same network namespace ended just before.
+    /// A client in the same network namespace left just before, with its answer due.
     pub client_left: bool,
     /// The out-of-memory killer chose the process behind the other end.
     pub oom_killed: bool,
@@ -116,9 +116,7 @@ impl Correlator {
         }
         self.note_server(&event.record);
         self.note_cut(&event);
-        if event.leg == Leg::Client && matches!(event.record.event, Event::FinReceived | Event::ResetReceived) {
-            self.client_left.insert(event.record.netns, event.record.at);
-        }
+        self.note_client(&event);
         // Neither is the end of a connection. A dying process closes its connections one by one, which tell of it; and
         // what is sent again may still be answered, and if not, the end says so.
         if matches!(event.record.event, Event::ListenerExit | Event::Retransmitted) {

@@ -104,6 +104,8 @@ closed_enum! {
         FinReceived = "fin_received",
         /// Nobody answered.
         TimedOut = "timed_out",
+        /// This host closed first, with a request or a handshake unanswered.
+        FinSent = "fin_sent",
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 mod known;
 
-use super::Ends;
+use super::{Ends, learned::LONGEST_FAREWELL};
 use crate::{
     attribute::Attributed,
     container::Container,
@@ -16,6 +16,12 @@ use crate::{
 
 /// Both ends of a connection record its end within this time, if both are on this host.
 const PEER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A response that did not come for so long is awaited, not just over.
+const LONG_DUE: Duration = Duration::from_secs(1);
+
+/// nginx says farewell in the turn of its event loop in which it closes; counted in jiffies.
+const JUST_SENT: Duration = Duration::from_millis(20);
 
 /// What one end recorded.
 #[derive(Clone, Debug)]
@@ -101,7 +107,9 @@ impl Connection {
         match record.event {
             Event::FinReceived => self.fin.get_or_insert(Box::new(record)),
             Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert(Box::new(record)),
-            Event::ClosedUnacked | Event::Failed { .. } => self.given_up.get_or_insert(Box::new(record)),
+            Event::ClosedUnacked => self.given_up.get_or_insert(Box::new(record)),
+            // The kernel's own reason: a close that comes with it is only its consequence.
+            Event::Failed { .. } => self.given_up.insert(Box::new(record)),
             // No end of a connection: the correlator keeps it away.
             Event::Retransmitted => return,
             Event::ResetReceived => self.reset.get_or_insert(Box::new(record)),
@@ -136,7 +144,10 @@ impl Connection {
             return None;
         }
         let tells = match self.leg {
-            Leg::Upstream => self.ended_by_peer() || self.sent.is_some() || self.gave_up(),
+            Leg::Upstream => {
+                let by_this_end = self.gave_up() || self.abandoned().is_some_and(is_telling) || self.died();
+                self.ended_by_peer() || self.sent.is_some() || by_this_end
+            }
             Leg::Client => self.reset.is_some(),
             Leg::Other => self.owner_known() && (self.ended_by_peer() || self.gave_up()),
             Leg::Backend => false,
@@ -205,6 +216,14 @@ impl Connection {
         })
     }
 
+    /// The process that held it died with a request in hand.
+    fn died(&self) -> bool {
+        self.exit_close.as_ref().is_some_and(|record| {
+            let abnormally = record.exit.is_some_and(|exit| !exit.in_good_order());
+            abnormally && is_outstanding(record)
+        })
+    }
+
     fn owner_known(&self) -> bool {
         self.records().any(|record| record.owner.is_some())
     }
@@ -225,4 +244,16 @@ pub(super) fn is_outstanding(record: &Record) -> bool {
 
 fn refused(record: &Record) -> bool {
     record.state_before == Some(TcpState::SynSent)
+}
+
+/// Whether the close of this end left a request without its answer. A flight that was sent just before the close is as
+/// often a farewell of TLS as a request, unless a response is long due.
+fn is_telling(abandoned: &Record) -> bool {
+    refused(abandoned)
+        || abandoned.snapshot.is_some_and(|snapshot| {
+            let just_sent = snapshot.since_last_send.is_some_and(|since| since < JUST_SENT);
+            let due = just_sent && snapshot.since_last_receive.is_some_and(|since| since >= LONG_DUE);
+            let farewell = snapshot.flight_never_acked && snapshot.unacked <= LONGEST_FAREWELL;
+            if farewell { due } else { is_outstanding(abandoned) && !snapshot.flight_never_acked }
+        })
 }

@@ -20,6 +20,11 @@ impl Facts<'_> {
             (self.flight_never_acked(), Evidence::FlightNeverAcked),
             (self.acked_without_response(), Evidence::RequestAcked),
             (self.log_says_cut(), Evidence::LogSaysCut),
+            (self.log_says_timed_out(), Evidence::LogSaysTimedOut),
+            (self.log_says_client_left(), Evidence::LogSaysClientLeft),
+            (self.ended_by_this_end() && self.log_says_response_refused(), Evidence::LogSaysResponseRefused),
+            (self.case.connection.abandoned().is_some(), Evidence::ClosedByProxy),
+            (self.waited_timeout(), Evidence::WaitedTimeout),
             (self.response_began(), Evidence::ResponseBegan),
             (self.reused(), Evidence::ConnectionReused),
             (self.nothing_received(), Evidence::NothingReceived),
@@ -37,6 +42,7 @@ impl Facts<'_> {
             (self.rst_of_unknown_connection(), Evidence::RstOfUnknownConnection),
             (self.case.server.refused, Evidence::ServerRefused),
             (self.case.server.cut_many(), Evidence::CutTogether),
+            (self.sent_in_vain() && self.case.server.silent, Evidence::ServerSilent),
         ]
         .into_iter()
         .filter_map(|(found, evidence)| found.then_some(evidence))

@@ -7,7 +7,7 @@ use crate::{
     container::Container,
     correlate::Ends,
     nginx::upstream_settings::UpstreamSettings,
-    record::{Exit, KernelTime, Record, Snapshot},
+    record::{Event, Exit, KernelTime, Record, Snapshot, TcpState},
     verdict::{Leg, ProcessLabel, UpstreamLabel},
 };
 
@@ -82,6 +82,21 @@ impl Connection {
     #[must_use]
     pub fn given_up(&self) -> Option<&Record> {
         self.given_up.as_deref()
+    }
+
+    /// This end closed the connection, or gave up its handshake, before the other end did anything about it.
+    #[must_use]
+    pub fn abandoned(&self) -> Option<&Record> {
+        let first = |record: &&Record| self.fin.as_ref().is_none_or(|fin| record.at < fin.at);
+        let open = |record: &&Record| matches!(record.state_before, Some(TcpState::Established | TcpState::SynSent));
+        let by_choice = |record: &&Record| record.event == Event::ClosedUnacked;
+        self.given_up().filter(by_choice).filter(open).filter(first)
+    }
+
+    /// The record of its close by a process that was ending.
+    #[must_use]
+    pub fn exit_close(&self) -> Option<&Record> {
+        self.exit_close.as_deref()
     }
 
     /// The record that says most of how the connection was: the reset received, else the FIN, else what this end sent.
