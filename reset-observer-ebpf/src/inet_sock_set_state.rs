@@ -38,7 +38,12 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
                 emit(ctx, sk, Hook::ListenerExit, old, new);
             }
         }
-        (old, TCP_CLOSE) => closed(sk, old),
+        (old, TCP_CLOSE) => {
+            if old == TCP_SYN_SENT && last_change::reset_received_in(sk) == 0 && owner::is_current(sk) {
+                emit(ctx, sk, Hook::CloseUnacked, old, new);
+            }
+            closed(sk, old);
+        }
         _ => {}
     }
 }
@@ -56,7 +61,9 @@ fn fin_received(ctx: &RawTracePointContext, sk: u64, old: u8, new: u8) {
 fn own_close(ctx: &RawTracePointContext, sk: u64, old: u8, new: u8) {
     if process::exiting_task().is_some() {
         emit(ctx, sk, Hook::ExitClose, old, new);
-    } else if socket::flight_never_acked(sk) && owner::is_known(sk) {
+    } else if (socket::flight_never_acked(sk) || (old == TCP_ESTABLISHED && socket::is_unanswered(sk)))
+        && owner::is_known(sk)
+    {
         emit(ctx, sk, Hook::CloseUnacked, old, new);
     }
 }
@@ -81,7 +88,8 @@ fn was_accepted(sk: u64) {
 
 /// An active reset is sent after this change, and since Linux 6.11 an error is reported after it: both ask who opened the
 /// connection, and forget it then. A reset received was told of before. A connect(2) that the process gave up fires
-/// nothing more: its entry is left to be evicted or replaced.
+/// nothing more: its entry is left to be evicted or replaced. That it did give up, and no interrupt ended it, is known by
+/// the process; an interrupt that borrowed just that process is told of as an error too.
 #[inline(always)]
 fn closed(sk: u64, old: u8) {
     let may_be_asked_for = match old {

@@ -115,6 +115,14 @@ pub(crate) fn is_known(socket: u64) -> bool {
     OWNERS.get_ptr(socket).is_some()
 }
 
+/// Whether the current process is the one that opened the connection.
+#[inline(always)]
+pub(crate) fn is_current(socket: u64) -> bool {
+    // SAFETY: the value is read at once.
+    let Some(owner) = (unsafe { OWNERS.get(socket) }) else { return false };
+    owner.tgid == (bpf_get_current_pid_tgid() >> 32) as u32
+}
+
 /// Forgets a connection that ended, or a socket address that came into other hands.
 #[inline(always)]
 pub(crate) fn forget(socket: u64) {

@@ -22,7 +22,8 @@ pub enum Hook {
     /// `tcp_retransmit_skb`, the first time that a request is sent again which followed an idle time and of which nothing
     /// was acknowledged.
     Retransmit = 5,
-    /// `inet_sock_set_state`: this end closes a connection while nothing of its last flight was acknowledged.
+    /// `inet_sock_set_state`: this end closes a connection while nothing of its last flight was acknowledged, or while a
+    /// request has no response, or gives up its handshake.
     CloseUnacked = 6,
     /// `inet_sk_error_report`: a timeout, or an ICMP error; resets are left out.
     SocketError = 7,

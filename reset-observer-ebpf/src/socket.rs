@@ -66,6 +66,22 @@ pub(crate) fn flight_never_acked(socket: u64) -> bool {
     first_transmit != 0 && first_transmit == read_or_zero(socket, Field::Delivered)
 }
 
+/// Whether payload was sent last: a request without a response. Both times are also set when the handshake ends, so that
+/// of a first request in the same jiffy only the count of bytes tells.
+#[inline(always)]
+pub(crate) fn is_unanswered(socket: u64) -> bool {
+    let sent: u32 = read_or_zero(socket, Field::LastSend);
+    let received: u32 = read_or_zero(socket, Field::LastReceive);
+    match sent.wrapping_sub(received).cast_signed() {
+        0 => {
+            let bytes_received: u64 = read_or_zero(socket, Field::BytesReceived);
+            let bytes_sent: u64 = read_or_zero(socket, Field::BytesSent);
+            bytes_received == 0 && bytes_sent > 0
+        }
+        since => since > 0,
+    }
+}
+
 /// Whether payload came last, moments ago, and nothing sent is unacknowledged: the end of a response.
 #[inline(always)]
 pub(crate) fn response_just_came(socket: u64) -> bool {

@@ -36,10 +36,13 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 23] = [
+const RULES: [Rule; 29] = [
     proxy::worker_died,
+    proxy::refused_in_turns,
     proxy::handshake_refused,
+    proxy::handshake_given_up,
     proxy::client_reset,
+    proxy::cut_for_a_logged_reason,
     proxy::reset_by_this_end,
     idle::farewell_left_unread,
     idle::closed_by_this_end_first,
@@ -52,7 +55,10 @@ const RULES: [Rule; 23] = [
     middlebox::answered_sooner_than_the_backend_could,
     middlebox::not_sent_by_the_local_backend,
     middlebox::answered_from_elsewhere,
+    middlebox::swallowed_by_a_dead_host,
     middlebox::swallowed,
+    proxy::waited_for_a_timeout,
+    proxy::closed_with_a_request_outstanding,
     backend::vanished,
     backend::turned_away,
     race::reset_at_the_learned_timeout,

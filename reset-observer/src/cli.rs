@@ -1,17 +1,18 @@
 //! The commands and their flags.
 
-use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, builder::RangedI64ValueParser, error::ErrorKind};
-use jiff::SignedDuration;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use log::LevelFilter;
 use reset_observer_ebpf::{MAX_OWNERS, MAX_PORTS};
 
 use crate::{container::POD_LOGS, nginx::processes::ProcessName};
 
 mod explain;
+mod value;
 
 pub use explain::{ExplainArgs, Topic};
+use value::{duration, listen_address, max_owners, ring_size, settle};
 
 const ABOUT: &str = "Says why TCP connections between nginx and its upstream servers are reset";
 
@@ -287,49 +288,6 @@ impl Command {
             Self::Doctor(_) | Self::Explain(_) | Self::Replay(_) => None,
         }
     }
-}
-
-fn settle(text: &str) -> Result<Duration, String> {
-    duration_within(text, Duration::from_millis(10)..=Duration::from_secs(60))
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    duration_within(text, Duration::from_millis(100)..=Duration::from_secs(720 * 3600))
-}
-
-fn max_owners() -> RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1024..=1 << 20)
-}
-
-fn ring_size(text: &str) -> Result<u32, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let scale = match unit {
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        _ => return Err("write a number of KiB or MiB, such as 256KiB or 4MiB".into()),
-    };
-    let bytes = number.parse::<u32>().ok().and_then(|number| number.checked_mul(scale));
-    let fitting = bytes.filter(|bytes| (64 << 10..=64 << 20).contains(bytes));
-    fitting.map(u32::next_power_of_two).ok_or_else(|| "must be from 64KiB to 64MiB".into())
-}
-
-fn duration_within(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
-    let parsed: SignedDuration =
-        text.parse().map_err(|_| "not a time: write a number with its unit, such as 300ms, 60s or 5m".to_owned())?;
-    let within = Duration::try_from(parsed).ok().filter(|duration| range.contains(duration));
-    within.ok_or_else(|| {
-        let friendly = |bound: &Duration| SignedDuration::try_from(*bound).map_or_else(|_| String::new(), show);
-        format!("must be from {} to {}", friendly(range.start()), friendly(range.end()))
-    })
-}
-
-fn show(duration: SignedDuration) -> String {
-    format!("{duration:#}").replace(' ', "")
-}
-
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
-    full.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:9924, [::1]:9924 or :9924".to_owned())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod connection;
 mod ends;
 pub mod learned;
 mod logged;
+mod note;
 mod server;
 mod servers;
 
@@ -29,7 +30,7 @@ use servers::Servers;
 use crate::{
     attribute::Attributed,
     counts::{DecodeCounts, KernelCounts},
-    record::{Event, Fate, KernelTime, ProcessEvent, Record, TcpState},
+    record::{Event, Fate, KernelTime, ProcessEvent},
     resets::ResetTotals,
     verdict::Leg,
 };
@@ -67,7 +68,7 @@ pub struct Case {
     pub peer: Option<Connection>,
     /// What is known of the server around that time.
     pub server: ServerFacts,
-    /// A client's connection in the same network namespace ended just before.
+    /// A client in the same network namespace left just before, with its answer due.
     pub client_left: bool,
     /// The out-of-memory killer chose the process behind the other end.
     pub oom_killed: bool,
@@ -115,9 +116,7 @@ impl Correlator {
         }
         self.note_server(&event.record);
         self.note_cut(&event);
-        if event.leg == Leg::Client && matches!(event.record.event, Event::FinReceived | Event::ResetReceived) {
-            self.client_left.insert(event.record.netns, event.record.at);
-        }
+        self.note_client(&event);
         // Neither is the end of a connection. A dying process closes its connections one by one, which tell of it; and
         // what is sent again may still be answered, and if not, the end says so.
         if matches!(event.record.event, Event::ListenerExit | Event::Retransmitted) {
@@ -168,27 +167,6 @@ impl Correlator {
     pub fn handle_process(&mut self, event: &ProcessEvent) {
         if event.fate == Fate::OomVictim {
             self.oom_victims.insert(event.process.tgid, event.at);
-        }
-    }
-
-    /// What the event says of a server, whoever recorded it.
-    fn note_server(&mut self, record: &Record) {
-        if record.event == Event::ResetReceived && record.state_before == Some(TcpState::SynSent) {
-            self.server(record.remote).refused(record.at);
-        }
-        if let Some(exit) = record.exit
-            && record.event != Event::ListenerExit
-        {
-            self.server(record.local).exited(record.at, exit);
-        }
-    }
-
-    /// Notes that the peer cut an upstream connection, for the others that it cuts at the same time.
-    fn note_cut(&mut self, event: &Attributed) {
-        let record = &event.record;
-        let by_peer = matches!(record.event, Event::FinReceived | Event::ResetReceived);
-        if event.leg == Leg::Upstream && by_peer && record.state_before != Some(TcpState::SynSent) {
-            self.server(record.remote).cut(record.at, Ends::of(record));
         }
     }
 

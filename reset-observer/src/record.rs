@@ -129,7 +129,8 @@ pub enum Event {
     ListenerExit,
     /// A request was sent again that followed an idle time, and of which nothing was acknowledged. Not an end.
     Retransmitted,
-    /// This end closed the connection while nothing of its last flight was acknowledged.
+    /// This end closed the connection while nothing of its last flight was acknowledged, or while a request had no
+    /// response, or gave up its handshake.
     ClosedUnacked,
     /// The kernel gave the connection up: a timeout or an ICMP error.
     Failed {

@@ -6,7 +6,7 @@ use crate::{
     attribute::Attributed,
     nginx::{
         config::{defaults::Pool, directive::Place},
-        error_log::impact::NextUpstream,
+        error_log::{impact::NextUpstream, join::Joined},
         upstream_settings::UpstreamSettings,
     },
     record::{
@@ -199,6 +199,8 @@ pub(crate) fn configured() -> UpstreamSettings {
         keepalive_timeout_at: None,
         next_upstream: Some(NextUpstream::default()),
         read_timeouts: vec![Duration::from_secs(60)],
+        send_timeouts: vec![Duration::from_secs(60)],
+        connect_timeouts: vec![Duration::from_secs(60)],
         socket_keepalive: Some(false),
     }
 }
@@ -219,4 +221,9 @@ pub(crate) fn keeping_nothing() -> UpstreamSettings {
 
 fn line_of_configuration(line: u32) -> Place {
     Place { file: Path::new("/etc/nginx/nginx.conf").into(), line }
+}
+
+/// A line of the log that says nothing but that it is the case's own.
+pub(crate) fn joined() -> Joined {
+    Joined::empty()
 }

@@ -12,7 +12,7 @@ const DIED_OF_IT: Duration = Duration::from_millis(50);
 ///
 /// The dying process closes its sockets itself in `do_exit`, so its kernel names it and its exit code.
 pub(super) fn local_process_ended(facts: &Facts<'_>) -> Option<Decision> {
-    let exit = facts.peer_exit()?;
+    let exit = facts.peer_exit().filter(|_| facts.case.connection.abandoned().is_none())?;
     let cause = if exit.in_good_order() { Cause::BackendRestart } else { Cause::BackendCrash };
     if facts.acked_without_response() || facts.flight_never_acked() {
         return facts.decide(cause, Confidence::High);

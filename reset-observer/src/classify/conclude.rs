@@ -4,7 +4,7 @@ use super::Decision;
 use crate::{
     correlate::{Case, Connection, Logged},
     nginx::error_log::line::Client,
-    record::{Packet, Record, Snapshot},
+    record::{Event, Packet, Record, Snapshot, TcpState},
     verdict::{Backend, Bytes, Request, RstPacket, Signal, Timing, Verdict},
 };
 
@@ -54,11 +54,20 @@ fn signal(case: &Case) -> Signal {
         Signal::RstReceived
     } else if case.connection.fin().is_some() {
         Signal::FinReceived
-    } else if case.connection.given_up().is_some() {
+    } else if case.connection.given_up().is_some_and(in_vain) {
         Signal::TimedOut
+    } else if case.connection.given_up().is_some() || case.connection.sent().is_none() {
+        Signal::FinSent
     } else {
         Signal::RstSent
     }
+}
+
+/// Nothing came back of what was sent, the SYN or a request.
+fn in_vain(given_up: &Record) -> bool {
+    let silent =
+        given_up.snapshot.is_some_and(|snapshot| snapshot.flight_never_acked && snapshot.total_retransmits > 0);
+    silent || given_up.state_before == Some(TcpState::SynSent) || matches!(given_up.event, Event::Failed { .. })
 }
 
 fn backend(peer: &Connection) -> Backend {

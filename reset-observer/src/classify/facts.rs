@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use super::Decision;
+mod found;
+mod logged;
+
 use crate::{
-    correlate::{Case, IdleTimeout, Logged, learned::farewell_unread},
-    nginx::error_log::{
-        impact::{FailedTry, impact},
-        line::{Action, Kind},
-    },
-    record::{Exit, LastPayload, Packet, Record, Snapshot, TcpState},
-    verdict::{Cause, Confidence, Evidence, Impact, Leg},
+    correlate::{Case, IdleTimeout, learned::farewell_unread},
+    record::{Event, Exit, KernelTime, LastPayload, Packet, Record, Snapshot, TcpState},
+    verdict::{Impact, Leg},
 };
 
 /// Timestamps of the kernel and of the wire differ by scheduling; an answer must beat the fastest round trip by this
@@ -28,6 +26,15 @@ const ROUND_TRIPS_OF_OPENING: u32 = 3;
 
 /// The same for round trips within one host.
 const SHORTEST_OPENING: Duration = Duration::from_millis(5);
+
+/// nginx counts its timers in milliseconds, from the start of a turn of its event loop.
+const TIMER_EARLY: Duration = Duration::from_millis(10);
+
+/// How late a busy worker may be.
+const TIMER_LATE: Duration = Duration::from_millis(50);
+
+/// The same for long timeouts.
+const TIMER_LATE_SHARE: f64 = 0.01;
 
 /// Facts of one case.
 pub(super) struct Facts<'a> {
@@ -224,29 +231,32 @@ impl<'a> Facts<'a> {
         self.case.server.refused
     }
 
-    /// nginx logged that the backend ended the connection in the middle of a response.
-    pub(super) fn log_says_cut(&self) -> bool {
-        let Logged::Line(line) = &self.case.logged else { return false };
-        matches!(line.kind, Some(Kind::PrematurelyClosed | Kind::Failed))
-            && line.action.is_some_and(Action::after_response_header)
+    /// nginx itself ended the connection, before the backend did.
+    pub(super) fn ended_by_this_end(&self) -> bool {
+        let connection = &self.case.connection;
+        let sent = connection.sent().is_some() && !self.reset_received() && !self.fin_seen();
+        connection.abandoned().is_some() || sent
     }
 
-    /// What nginx did with the request, by its log and its configuration.
-    fn logged_impact(&self) -> Option<Impact> {
-        let Logged::Line(line) = &self.case.logged else { return None };
-        let failed = FailedTry {
-            kind: line.kind?,
-            action: line.action,
-            method: line.method.as_deref(),
-            reused: Some(self.reused()),
-            // Of several lines that may be its own, none tells how often this request failed.
-            failed_before: (line.candidates == 1).then_some(line.failed_before),
-            later: line.later,
-        };
-        let told = self.case.connection.settings().and_then(|settings| settings.next_upstream);
-        let impact = impact(failed, &told.unwrap_or_default());
-        // Without the configuration, whether it was tried again is a guess.
-        (told.is_some() || impact == Impact::RequestFailed && line.action?.after_response_header()).then_some(impact)
+    /// A request was sent again, nothing of it was ever acknowledged, and this end gave it up.
+    pub(super) fn sent_in_vain(&self) -> bool {
+        let given_up = self.case.connection.given_up();
+        let failed = given_up.is_some_and(|record| matches!(record.event, Event::Failed { .. }));
+        let again = self.snapshot.is_some_and(|snapshot| snapshot.total_retransmits > 0);
+        given_up.is_some() && self.flight_never_acked() && (failed || again)
+    }
+
+    /// nginx closed when one of its configured timeouts was over.
+    pub(super) fn waited_timeout(&self) -> bool {
+        let connection = &self.case.connection;
+        let Some((closed, settings)) = connection.abandoned().zip(connection.settings()) else { return false };
+        let since = |begun: Option<KernelTime>| begun.map(|begun| closed.at.since(begun));
+        if closed.state_before == Some(TcpState::SynSent) {
+            return since(connection.opened_at()).is_some_and(|waited| is_one_of(&settings.connect_timeouts, waited));
+        }
+        let timeouts = [settings.read_timeouts.as_slice(), &settings.send_timeouts].concat();
+        let sent = since(self.snapshot.and_then(|snapshot| snapshot.first_transmit_at));
+        sent.is_some_and(|waited| is_one_of(&timeouts, waited))
     }
 
     /// What it did to a request. Whether nginx tried again is not in the kernel.
@@ -259,58 +269,15 @@ impl<'a> Facts<'a> {
         }
         Impact::Unknown
     }
+}
 
-    /// Everything found, strongest first.
-    pub(super) fn evidence(&self) -> Vec<Evidence> {
-        let exit = self.peer_exit();
-        let gap_far = self.idle_timeout().zip(self.idle_before_request());
-        [
-            (exit.is_some_and(|exit| !exit.in_good_order()), Evidence::LocalProcessCrashed),
-            (exit.is_some_and(Exit::in_good_order), Evidence::LocalProcessEnded),
-            (self.fin_seen(), Evidence::FinSeen),
-            (self.written_after_fin(), Evidence::WrittenAfterFin),
-            (self.flight_never_acked(), Evidence::FlightNeverAcked),
-            (self.acked_without_response(), Evidence::RequestAcked),
-            (self.log_says_cut(), Evidence::LogSaysCut),
-            (self.response_began(), Evidence::ResponseBegan),
-            (self.reused(), Evidence::ConnectionReused),
-            (self.nothing_received(), Evidence::NothingReceived),
-            (self.flight_never_acked() && self.sooner_than_rtt_min(), Evidence::SoonerThanRttMin),
-            (self.idle_matches(), Evidence::IdleMatchesLearnedTimeout),
-            (gap_far.is_some_and(|(timeout, gap)| timeout.is_far_above(gap)), Evidence::IdleShortOfLearnedTimeout),
-            (self.peer_sent() && exit.is_none(), Evidence::LocalPeerSent),
-            (self.peer_never_sent() && self.reset_received(), Evidence::LocalPeerNeverSent),
-            (self.peer_left_request_unread(), Evidence::RequestLeftUnread),
-            (self.case.oom_killed, Evidence::OomKilled),
-            (self.ttl_unlike_syn_ack(), Evidence::TtlUnlikeSynAck),
-            (self.ttl_unlike_learned(), Evidence::TtlUnlikeLearned),
-            (self.case.server.size_repeats(), Evidence::SizeRepeats),
-            (self.rst_of_live_socket(), Evidence::RstOfLiveSocket),
-            (self.rst_of_unknown_connection(), Evidence::RstOfUnknownConnection),
-            (self.case.server.refused, Evidence::ServerRefused),
-            (self.case.server.cut_many(), Evidence::CutTogether),
-        ]
-        .into_iter()
-        .filter_map(|(found, evidence)| found.then_some(evidence))
-        .collect()
-    }
-
-    /// A decision with everything found as its evidence.
-    pub(super) fn decide(&self, cause: Cause, confidence: Confidence) -> Option<Decision> {
-        Some(Decision { cause, confidence, impact: self.impact(), evidence: self.evidence() })
-    }
-
-    /// The same, resting first of all on what only the rule itself knows.
-    pub(super) fn decide_by(&self, first: Evidence, cause: Cause, confidence: Confidence) -> Option<Decision> {
-        let evidence = std::iter::once(first).chain(self.evidence()).collect();
-        Some(Decision { cause, confidence, impact: self.impact(), evidence })
-    }
-
-    /// A decision that no request was hurt.
-    pub(super) fn harmless(&self, confidence: Confidence) -> Option<Decision> {
-        let decision = self.decide_by(Evidence::NothingOutstanding, Cause::IdleClose, confidence)?;
-        Some(Decision { impact: Impact::None, ..decision })
-    }
+/// nginx's timers fire in the turn of its event loop after they are due. The request may have been sent a little before
+/// the timer was set.
+fn is_one_of(timeouts: &[Duration], waited: Duration) -> bool {
+    timeouts.iter().any(|timeout| {
+        let late = TIMER_LATE.max(timeout.mul_f64(TIMER_LATE_SHARE));
+        waited + TIMER_EARLY >= *timeout && waited <= *timeout + late
+    })
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ const SURELY_IDLE: Duration = Duration::from_secs(1);
 
 /// This end had closed before the peer's reset came: nginx was done with the connection, or had given it up.
 pub(super) fn closed_by_this_end_first(facts: &Facts<'_>) -> Option<Decision> {
-    if !facts.closed_by_this_end_first() || !facts.reset_received() || facts.flight_never_acked() {
+    let done = facts.case.connection.abandoned().is_none();
+    if !done || !facts.closed_by_this_end_first() || !facts.reset_received() || facts.flight_never_acked() {
         return None;
     }
     facts.harmless(Confidence::Medium)

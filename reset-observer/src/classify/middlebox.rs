@@ -52,11 +52,16 @@ pub(super) fn answered_from_elsewhere(facts: &Facts<'_>) -> Option<Decision> {
     elsewhere.then(|| facts.decide(Cause::MiddleboxIdleDrop, Confidence::High)).flatten()
 }
 
+/// The same silence, and new connections to the server have no answer either: its host is dead, or cut off.
+pub(super) fn swallowed_by_a_dead_host(facts: &Facts<'_>) -> Option<Decision> {
+    let decision = swallowed(facts).filter(|_| facts.case.server.silent)?;
+    Some(Decision { cause: Cause::BackendCrash, confidence: Confidence::Low, ..decision })
+}
+
 /// No reset at all: a request on a connection that had been idle was sent again and again until this end gave up. A
 /// backend whose host died in that very pause would look the same.
 pub(super) fn swallowed(facts: &Facts<'_>) -> Option<Decision> {
-    facts.case.connection.given_up()?;
-    if facts.reset_received() || facts.fin_seen() || !facts.flight_never_acked() || !facts.reused() {
+    if !facts.sent_in_vain() || facts.reset_received() || facts.fin_seen() || !facts.reused() {
         return None;
     }
     facts.decide_by(Evidence::NobodyAnswered, Cause::MiddleboxIdleDrop, Confidence::Medium)

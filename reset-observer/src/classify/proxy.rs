@@ -6,17 +6,31 @@ use crate::{
     verdict::{Cause, Confidence, Evidence, Impact, Leg, Role},
 };
 
-/// The worker that held the connection was dying when it reset it.
+const ECONNREFUSED: i32 = 111;
+
+/// The worker that held the connection was dying when it reset or closed it.
 pub(super) fn worker_died(facts: &Facts<'_>) -> Option<Decision> {
     let connection = &facts.case.connection;
-    let sent = connection.sent()?;
-    let exit = sent.exit?;
+    let by_this_end = [connection.sent(), connection.given_up(), connection.exit_close()];
+    let exit = by_this_end.into_iter().flatten().find_map(|record| record.exit)?;
     let worker = connection.process().is_some_and(|process| process.role == Role::Worker);
-    if !worker || exit.in_good_order() {
+    if !worker || exit.in_good_order() || facts.fin_seen() && !facts.reset_received() && connection.sent().is_none() {
         return None;
     }
     let decision = facts.decide_by(Evidence::OwnerExiting, Cause::ProxyCrash, Confidence::High)?;
     Some(Decision { impact: Impact::RequestFailed, ..decision })
+}
+
+/// The server refused this connection and served another that was opened right after, and refused again: it listens,
+/// and something limits it.
+pub(super) fn refused_in_turns(facts: &Facts<'_>) -> Option<Decision> {
+    let refused = facts.reset_received() && facts.state() == Some(TcpState::SynSent);
+    if !refused || !facts.case.server.accepts_between {
+        return None;
+    }
+    let evidence = vec![Evidence::HandshakeRefused, Evidence::ServedInBetween];
+    let impact = facts.impact();
+    Some(Decision { cause: Cause::ConnectionLimit, confidence: Confidence::Medium, impact, evidence })
 }
 
 /// The SYN was answered with a reset.
@@ -27,6 +41,25 @@ pub(super) fn handshake_refused(facts: &Facts<'_>) -> Option<Decision> {
     let evidence = vec![Evidence::HandshakeRefused];
     let impact = facts.impact();
     Some(Decision { cause: Cause::ConnectionRefused, confidence: Confidence::High, impact, evidence })
+}
+
+/// The handshake had no answer: nginx gave it up after `proxy_connect_timeout`, for a client that left, or the kernel
+/// did for an ICMP error.
+pub(super) fn handshake_given_up(facts: &Facts<'_>) -> Option<Decision> {
+    let given_up = facts.case.connection.given_up()?;
+    if facts.state() != Some(TcpState::SynSent) {
+        return None;
+    }
+    let by = |cause, confidence| facts.decide_by(Evidence::HandshakeUnanswered, cause, confidence);
+    match given_up.event {
+        Event::Failed { error: ECONNREFUSED } => by(Cause::ConnectionRefused, Confidence::Medium),
+        Event::Failed { .. } => by(Cause::Unknown, Confidence::Low),
+        _ if facts.log_says_timed_out() => by(Cause::ProxyTimeout, Confidence::High),
+        _ if facts.log_says_client_left() => by(Cause::ClientAbort, Confidence::High),
+        _ if facts.waited_timeout() && !facts.log_says_nothing() => by(Cause::ProxyTimeout, Confidence::Medium),
+        _ if facts.case.client_left => by(Cause::ClientAbort, Confidence::Medium),
+        _ => by(Cause::Unknown, Confidence::Low),
+    }
 }
 
 /// A client reset its connection: with a request or response under way it left, else it only closed.
@@ -41,11 +74,27 @@ pub(super) fn client_reset(facts: &Facts<'_>) -> Option<Decision> {
     facts.decide(Cause::ClientAbort, Confidence::Medium)
 }
 
+/// nginx ended the connection itself, and its own log says why. Not where nobody took the request: there the log names
+/// only who lost patience.
+pub(super) fn cut_for_a_logged_reason(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.ended_by_this_end() || facts.sent_in_vain() {
+        return None;
+    }
+    if facts.log_says_timed_out() {
+        return facts.decide(Cause::ProxyTimeout, Confidence::High);
+    }
+    if facts.log_says_client_left() {
+        return facts.decide(Cause::ClientAbort, Confidence::High);
+    }
+    // The closed list of causes has none for a response that breaks the protocol; the evidence says it.
+    facts.log_says_response_refused().then(|| facts.decide(Cause::Unknown, Confidence::Low)).flatten()
+}
+
 /// This end sent the reset and the peer had sent nothing that ends a connection.
 pub(super) fn reset_by_this_end(facts: &Facts<'_>) -> Option<Decision> {
     let connection = &facts.case.connection;
     let sent = connection.sent()?;
-    if facts.reset_received() || facts.fin_seen() {
+    if facts.reset_received() || facts.fin_seen() || connection.abandoned().is_some() {
         return None;
     }
     let after_close = matches!(sent.event, Event::ResetSent { data_after_close: true, .. });
@@ -59,3 +108,27 @@ pub(super) fn reset_by_this_end(facts: &Facts<'_>) -> Option<Decision> {
     }
     None
 }
+
+/// nginx closed with a request outstanding when one of its timeouts was over. Without its log a client that left at that
+/// very moment looks the same; so does the end of an idle connection on which HTTP/2 or TLS had the last word.
+pub(super) fn waited_for_a_timeout(facts: &Facts<'_>) -> Option<Decision> {
+    facts.case.connection.abandoned()?;
+    if !facts.waited_timeout() || facts.log_says_nothing() {
+        return None;
+    }
+    let confidence = if facts.case.client_left { Confidence::Low } else { Confidence::Medium };
+    facts.decide(Cause::ProxyTimeout, confidence)
+}
+
+/// nginx closed with a request outstanding: for a client that left, of which it says nothing at its usual log level, or
+/// for a reason that nobody knows.
+pub(super) fn closed_with_a_request_outstanding(facts: &Facts<'_>) -> Option<Decision> {
+    facts.case.connection.abandoned()?;
+    if facts.case.client_left {
+        return facts.decide_by(Evidence::ClientLeftBefore, Cause::ClientAbort, Confidence::Medium);
+    }
+    facts.decide(Cause::Unknown, Confidence::Low)
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,18 +2,26 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Ends;
+mod known;
+
+use super::{Ends, learned::LONGEST_FAREWELL};
 use crate::{
     attribute::Attributed,
     container::Container,
     nginx::upstream_settings::UpstreamSettings,
-    record::{Event, Exit, KernelTime, LastPayload, Record, SequenceNumbers, Snapshot, TcpState},
+    record::{Event, KernelTime, LastPayload, Record, SequenceNumbers, TcpState},
     resets::{Direction, ResetTotals},
     verdict::{Leg, ProcessLabel, UpstreamLabel},
 };
 
 /// Both ends of a connection record its end within this time, if both are on this host.
 const PEER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A response that did not come for so long is awaited, not just over.
+const LONG_DUE: Duration = Duration::from_secs(1);
+
+/// nginx says farewell in the turn of its event loop in which it closes; counted in jiffies.
+const JUST_SENT: Duration = Duration::from_millis(20);
 
 /// What one end recorded.
 #[derive(Clone, Debug)]
@@ -99,7 +107,9 @@ impl Connection {
         match record.event {
             Event::FinReceived => self.fin.get_or_insert(Box::new(record)),
             Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert(Box::new(record)),
-            Event::ClosedUnacked | Event::Failed { .. } => self.given_up.get_or_insert(Box::new(record)),
+            Event::ClosedUnacked => self.given_up.get_or_insert(Box::new(record)),
+            // The kernel's own reason: a close that comes with it is only its consequence.
+            Event::Failed { .. } => self.given_up.insert(Box::new(record)),
             // No end of a connection: the correlator keeps it away.
             Event::Retransmitted => return,
             Event::ResetReceived => self.reset.get_or_insert(Box::new(record)),
@@ -134,7 +144,10 @@ impl Connection {
             return None;
         }
         let tells = match self.leg {
-            Leg::Upstream => self.ended_by_peer() || self.sent.is_some() || self.gave_up(),
+            Leg::Upstream => {
+                let by_this_end = self.gave_up() || self.abandoned().is_some_and(is_telling) || self.died();
+                self.ended_by_peer() || self.sent.is_some() || by_this_end
+            }
             Leg::Client => self.reset.is_some(),
             Leg::Other => self.owner_known() && (self.ended_by_peer() || self.gave_up()),
             Leg::Backend => false,
@@ -203,108 +216,20 @@ impl Connection {
         })
     }
 
+    /// The process that held it died with a request in hand.
+    fn died(&self) -> bool {
+        self.exit_close.as_ref().is_some_and(|record| {
+            let abnormally = record.exit.is_some_and(|exit| !exit.in_good_order());
+            abnormally && is_outstanding(record)
+        })
+    }
+
     fn owner_known(&self) -> bool {
         self.records().any(|record| record.owner.is_some())
     }
 
     fn records(&self) -> impl Iterator<Item = &Record> {
         [&self.reset, &self.fin, &self.given_up, &self.sent, &self.exit_close].into_iter().filter_map(Option::as_deref)
-    }
-
-    /// This end and the other.
-    #[must_use]
-    pub fn ends(&self) -> Ends {
-        self.ends
-    }
-
-    /// Which side of nginx.
-    #[must_use]
-    pub fn leg(&self) -> Leg {
-        self.leg
-    }
-
-    /// Who holds it.
-    #[must_use]
-    pub fn process(&self) -> Option<&ProcessLabel> {
-        self.process.as_ref()
-    }
-
-    /// The container, pod or service of that process.
-    #[must_use]
-    pub fn container(&self) -> Option<&Container> {
-        self.container.as_deref()
-    }
-
-    /// Whom it leads to.
-    #[must_use]
-    pub fn upstream(&self) -> Option<&UpstreamLabel> {
-        self.upstream.as_ref()
-    }
-
-    /// Names the server, if it had no name so far.
-    pub fn name_upstream(&mut self, label: Option<UpstreamLabel>, settings: Option<Arc<UpstreamSettings>>) {
-        self.upstream = label.or(self.upstream.take());
-        self.settings = settings.or(self.settings.take());
-    }
-
-    /// What nginx's configuration says of the server.
-    #[must_use]
-    pub fn settings(&self) -> Option<&UpstreamSettings> {
-        self.settings.as_deref()
-    }
-
-    /// When its end began.
-    #[must_use]
-    pub fn first_at(&self) -> KernelTime {
-        self.first_at
-    }
-
-    /// The peer's FIN.
-    #[must_use]
-    pub fn fin(&self) -> Option<&Record> {
-        self.fin.as_deref()
-    }
-
-    /// The first reset received.
-    #[must_use]
-    pub fn reset(&self) -> Option<&Record> {
-        self.reset.as_deref()
-    }
-
-    /// The first reset sent.
-    #[must_use]
-    pub fn sent(&self) -> Option<&Record> {
-        self.sent.as_deref()
-    }
-
-    /// This end gave up on a peer that did not answer.
-    #[must_use]
-    pub fn given_up(&self) -> Option<&Record> {
-        self.given_up.as_deref()
-    }
-
-    /// The record that says most of how the connection was: the reset received, else the FIN, else what this end sent.
-    #[must_use]
-    pub fn decisive(&self) -> Option<&Record> {
-        self.records().next()
-    }
-
-    /// What the socket knew then.
-    #[must_use]
-    pub fn snapshot(&self) -> Option<&Snapshot> {
-        self.records().find_map(|record| record.snapshot.as_ref())
-    }
-
-    /// When it was opened, if the observer saw it.
-    #[must_use]
-    pub fn opened_at(&self) -> Option<KernelTime> {
-        self.records().find_map(|record| record.owner.as_ref()).map(|owner| owner.opened_at)
-    }
-
-    /// How the process that closed it was ending, if it was.
-    #[must_use]
-    pub fn exit(&self) -> Option<Exit> {
-        self.records().find_map(|record| record.exit)
     }
 }
 
@@ -319,4 +244,16 @@ pub(super) fn is_outstanding(record: &Record) -> bool {
 
 fn refused(record: &Record) -> bool {
     record.state_before == Some(TcpState::SynSent)
+}
+
+/// Whether the close of this end left a request without its answer. A flight that was sent just before the close is as
+/// often a farewell of TLS as a request, unless a response is long due.
+fn is_telling(abandoned: &Record) -> bool {
+    refused(abandoned)
+        || abandoned.snapshot.is_some_and(|snapshot| {
+            let just_sent = snapshot.since_last_send.is_some_and(|since| since < JUST_SENT);
+            let due = just_sent && snapshot.since_last_receive.is_some_and(|since| since >= LONG_DUE);
+            let farewell = snapshot.flight_never_acked && snapshot.unacked <= LONGEST_FAREWELL;
+            if farewell { due } else { is_outstanding(abandoned) && !snapshot.flight_never_acked }
+        })
 }

@@ -22,7 +22,7 @@ mod stamp;
 
 use idle::IdleSamples;
 pub use idle::{Grade, IdleTimeout};
-pub(crate) use lesson::farewell_unread;
+pub(crate) use lesson::{LONGEST_FAREWELL, farewell_unread};
 pub(super) use lesson::{Lesson, cut_size};
 pub use saved::{SavedIdle, SavedSample, SavedSeries, SavedServer};
 use series::Series;

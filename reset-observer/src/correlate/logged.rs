@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Case, Ends, connection::is_outstanding};
+use super::{Case, Ends, connection::is_outstanding, learned::LONGEST_FAREWELL};
 use crate::{
     attribute::Attributed,
     nginx::{
@@ -184,14 +184,26 @@ fn ending(record: &Record) -> Option<Ending> {
         Event::ResetReceived if record.state_before == Some(TcpState::SynSent) => Some(Ending::Refused),
         Event::FinReceived if !is_outstanding(record) => is_fresh(record).then_some(Ending::CutShort),
         Event::ResetReceived if !is_outstanding(record) && !after_fin => is_fresh(record).then_some(Ending::CutByReset),
+        Event::ResetSent { active: true, .. } if leaves_response_unread(record) => Some(Ending::CutByProxy),
         _ if !is_outstanding(record) => None,
         Event::ResetReceived if after_fin => Some(Ending::Closed),
         Event::ResetReceived => Some(Ending::Reset),
         Event::FinReceived => Some(Ending::Closed),
         Event::ResetSent { active: true, .. } => Some(Ending::CutByProxy),
+        Event::ClosedUnacked if was_taken(record) => Some(Ending::CutByProxy),
         Event::ClosedUnacked | Event::Failed { .. } => Some(Ending::Silent),
         Event::ResetSent { .. } | Event::ExitClose | Event::ListenerExit | Event::Retransmitted => None,
     }
+}
+
+/// The server answered the handshake and took the request, so that the wait was for the response.
+fn was_taken(record: &Record) -> bool {
+    record.snapshot.is_some_and(|snapshot| !snapshot.flight_never_acked || snapshot.total_retransmits == 0)
+}
+
+/// More lies unread than a farewell of TLS: nginx cut a response.
+fn leaves_response_unread(record: &Record) -> bool {
+    record.snapshot.is_some_and(|snapshot| snapshot.unread > LONGEST_FAREWELL)
 }
 
 fn is_fresh(record: &Record) -> bool {

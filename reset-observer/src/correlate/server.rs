@@ -18,6 +18,15 @@ const REFUSED_BEFORE: Duration = Duration::from_secs(1);
 /// the network adds milliseconds.
 const TOGETHER: Duration = Duration::from_millis(50);
 
+/// Refusals and service that take turns do so within this time.
+const IN_TURNS: Duration = Duration::from_secs(1);
+
+/// A server that leaves handshakes unanswered is found out when nginx gives up, after `proxy_connect_timeout`: 60 s unless
+/// set, and hardly ever more than 75 s ([documentation]).
+///
+/// [documentation]: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_connect_timeout
+const SILENT_WITHIN: Duration = Duration::from_secs(75);
+
 /// Cuts of this many other connections at once are the server's doing, not the connection's.
 const MANY: usize = 2;
 
@@ -28,6 +37,10 @@ const REPEATS: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     refused: VecDeque<KernelTime>,
+    /// When connections were opened that it served.
+    served: VecDeque<KernelTime>,
+    /// When handshakes were given up that it had not answered.
+    silent: VecDeque<KernelTime>,
     exits: VecDeque<(KernelTime, Exit)>,
     /// Upstream connections that its end cut, each once.
     cuts: VecDeque<(KernelTime, Ends)>,
@@ -40,6 +53,10 @@ pub struct Server {
 pub struct ServerFacts {
     /// It refused a connection.
     pub refused: bool,
+    /// It served a connection that was opened between two that it refused, within a second.
+    pub accepts_between: bool,
+    /// It left a handshake unanswered.
+    pub silent: bool,
     /// A process of it on this host ended.
     pub exit: Option<Exit>,
     /// Other connections to it that were cut at once, at most 16.
@@ -76,6 +93,29 @@ impl Server {
     pub(super) fn refused(&mut self, at: KernelTime) {
         keep(&mut self.refused, at);
         self.last_seen = Stamp::at(at);
+    }
+
+    /// A connection opened at `opened` was served.
+    pub(super) fn served(&mut self, opened: KernelTime) {
+        if !self.served.contains(&opened) {
+            keep(&mut self.served, opened);
+        }
+    }
+
+    /// A handshake was given up at `at` without an answer.
+    pub(super) fn silent(&mut self, at: KernelTime) {
+        keep(&mut self.silent, at);
+        self.last_seen = Stamp::at(at);
+    }
+
+    /// Whether refusals and service took turns around `at`: what refuses is a limit then, not the want of a listener.
+    fn accepts_between(&self, at: KernelTime) -> bool {
+        let near = |time: &&KernelTime| time.distance(at) <= IN_TURNS;
+        let between = |opened: &KernelTime| {
+            let refused = || self.refused.iter().filter(near);
+            refused().any(|refused| refused < opened) && refused().any(|refused| refused > opened)
+        };
+        self.served.iter().filter(near).any(between)
     }
 
     pub(super) fn exited(&mut self, at: KernelTime, exit: Exit) {
@@ -125,6 +165,8 @@ impl Server {
         let exit = self.exits.iter().rev().find(|(exit_at, _)| exit_at.distance(at) <= settle);
         ServerFacts {
             refused: self.refused.iter().any(|&refused_at| refused_at >= at.before(REFUSED_BEFORE)),
+            accepts_between: self.accepts_between(at),
+            silent: self.silent.iter().any(|&given_up| given_up.distance(at) <= SILENT_WITHIN),
             exit: exit.map(|(_, exit)| *exit),
             cut_together: others.filter(|(cut_at, _)| cut_at.distance(at) <= TOGETHER).count(),
             idle_timeout: self.learned.idle_timeout(),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    record::{Exit, Packet, SequenceNumbers},
+    record::{Exit, Packet, SequenceNumbers, TcpState},
     resets::Direction,
     sample::{
         acknowledged, at, exit_close, fin, from_port, idle, peer_reset, proxy, refused, requested, reset, upstream,

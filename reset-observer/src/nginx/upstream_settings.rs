@@ -13,6 +13,7 @@ use super::{
         index::UpstreamMatch,
         pass::{Pass, Target},
         running::Running,
+        setting::Setting,
         upstream::{Layer, Upstream},
     },
     error_log::impact::NextUpstream,
@@ -31,6 +32,10 @@ pub struct UpstreamSettings {
     pub next_upstream: Option<NextUpstream>,
     /// `proxy_read_timeout` of the locations that pass requests here, shortest first, each once.
     pub read_timeouts: Vec<Duration>,
+    /// `proxy_send_timeout` of the same locations. `stream {}` has none of its own.
+    pub send_timeouts: Vec<Duration>,
+    /// `proxy_connect_timeout` of the same locations.
+    pub connect_timeouts: Vec<Duration>,
     /// `proxy_socket_keepalive`; `None` where locations differ in it.
     pub socket_keepalive: Option<bool>,
 }
@@ -88,6 +93,8 @@ impl UpstreamSettings {
                 NextUpstream { keeps_connections, ..next_upstream(pass, servers_of(pass, &blocks)) }
             })),
             read_timeouts: read_timeouts(&passes),
+            send_timeouts: timeouts(&passes, |pass| pass.settings.send_timeout.as_ref()),
+            connect_timeouts: timeouts(&passes, |pass| pass.settings.connect_timeout.as_ref()),
             socket_keepalive: agreed(
                 passes.iter().map(|pass| pass.settings.socket_keepalive.as_ref().is_some_and(|set| set.value)),
             ),
@@ -157,10 +164,21 @@ fn read_timeouts(passes: &[&Pass]) -> Vec<Duration> {
     let default = |layer| if layer == Layer::Stream { STREAM_TIMEOUT } else { READ_TIMEOUT };
     let timeout =
         |pass: &&Pass| pass.settings.read_timeout.as_ref().map_or_else(|| default(pass.layer()), |set| set.value);
-    let mut timeouts: Vec<Duration> = passes.iter().map(timeout).collect();
-    timeouts.sort_unstable();
-    timeouts.dedup();
-    timeouts
+    shortest_first(passes.iter().map(timeout))
+}
+
+/// Those of a directive that is 60 s unless set, for all protocols ([documentation]).
+///
+/// [documentation]: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_connect_timeout
+fn timeouts(passes: &[&Pass], setting: impl Fn(&Pass) -> Option<&Setting<Duration>>) -> Vec<Duration> {
+    shortest_first(passes.iter().map(|pass| setting(pass).map_or(READ_TIMEOUT, |set| set.value)))
+}
+
+fn shortest_first(all: impl Iterator<Item = Duration>) -> Vec<Duration> {
+    let mut sorted: Vec<Duration> = all.collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted
 }
 
 fn agreed<T: PartialEq>(mut all: impl Iterator<Item = T>) -> Option<T> {

@@ -37,6 +37,14 @@ pub(crate) const fn evidence(evidence: Evidence) -> &'static str {
         Evidence::SizeRepeats => "other responses of the server were cut after exactly as many bytes",
         Evidence::RequestLeftUnread => "the backend on this host closed without having read the request",
         Evidence::LogSaysCut => "nginx logged that the response was cut in the middle",
+        Evidence::LogSaysTimedOut => "nginx logged that it had waited for as long as it was told to",
+        Evidence::LogSaysClientLeft => "nginx logged that the client had closed first",
+        Evidence::LogSaysResponseRefused => "nginx logged that it did not accept what the backend sent",
+        Evidence::ClosedByProxy => "nginx closed first, with the request or the handshake unanswered",
+        Evidence::WaitedTimeout => "one of nginx's configured timeouts was over just then",
+        Evidence::HandshakeUnanswered => "the handshake had no answer",
+        Evidence::ServerSilent => "other handshakes with the server had no answer either",
+        Evidence::ServedInBetween => "the server served a connection opened between two that it refused",
         Evidence::OomKilled => "the out-of-memory killer chose the backend's process",
     }
 }

@@ -67,6 +67,22 @@ closed_enum! {
         RequestLeftUnread = "request_left_unread",
         /// nginx logged that the backend ended the connection in the middle of a response.
         LogSaysCut = "log_says_cut",
+        /// nginx logged that it had waited for as long as it was told to.
+        LogSaysTimedOut = "log_says_timed_out",
+        /// nginx logged that the client had closed first.
+        LogSaysClientLeft = "log_says_client_left",
+        /// nginx logged that it did not accept what the backend sent.
+        LogSaysResponseRefused = "log_says_response_refused",
+        /// nginx closed first, with the request unanswered or the handshake incomplete.
+        ClosedByProxy = "closed_by_proxy",
+        /// nginx closed when one of its configured timeouts was over.
+        WaitedTimeout = "waited_timeout",
+        /// The handshake had no answer.
+        HandshakeUnanswered = "handshake_unanswered",
+        /// Other handshakes with the server had no answer either.
+        ServerSilent = "server_silent",
+        /// The server served a connection that was opened between two that it refused.
+        ServedInBetween = "served_in_between",
         /// The out-of-memory killer chose the backend's process.
         OomKilled = "oom_killed",
     }

@@ -1,9 +1,10 @@
 use super::*;
 use crate::{
-    classify::classify,
+    classify::{Decision, classify},
     correlate::Correlator,
     record::Event,
     sample::{acknowledged, at, from_port, idle, proxy, requested, reset, upstream},
+    verdict::{Cause, Confidence, Evidence},
 };
 
 /// The decision on the last of these cuts, each of a connection of its own.

@@ -14,7 +14,7 @@ const SHORTEST_IDLE: Duration = Duration::from_millis(20);
 
 /// What a server says right before it closes is no longer than this: a TLS alert takes 23 to 85 bytes by cipher, a
 /// GOAWAY of HTTP/2 17 and a few words (RFC 9113, section 6.8), both of them together within this.
-const LONGEST_FAREWELL: u32 = 160;
+pub(crate) const LONGEST_FAREWELL: u32 = 160;
 
 /// A reset this long after the last payload cut an idle connection, not a response.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

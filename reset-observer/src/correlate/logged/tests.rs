@@ -62,7 +62,9 @@ fn nginx_writes_a_line_for_each_end_that_hurt_a_request() {
     assert_eq!(ending_of(fin(2000, taken)), Some(Ending::Closed));
     assert_eq!(ending_of(refused(2000)), Some(Ending::Refused));
     assert_eq!(ending_of(upstream(2000, by_us(true), TcpState::Established, taken)), Some(Ending::CutByProxy));
-    assert_eq!(ending_of(upstream(2000, Event::ClosedUnacked, TcpState::Established, sent)), Some(Ending::Silent));
+    let gave_up = |snapshot| ending_of(upstream(2000, Event::ClosedUnacked, TcpState::Established, snapshot));
+    assert_eq!(gave_up(taken), Some(Ending::CutByProxy), "the response did not come");
+    assert_eq!(gave_up(Snapshot { total_retransmits: 3, ..sent }), Some(Ending::Silent));
     let unreachable = Event::Failed { error: 113 };
     assert_eq!(ending_of(upstream(2000, unreachable, TcpState::Established, sent)), Some(Ending::Silent));
 }

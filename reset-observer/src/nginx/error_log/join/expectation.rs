@@ -55,7 +55,8 @@ impl Ending {
             Self::CutShort => after_fin(line) && in_response(line),
             Self::CutByReset => after_reset(line) && in_response(line),
             Self::Silent => {
-                said.kind == Kind::TimedOut || (said.kind == Kind::Failed && said.errno.is_some_and(is_silence))
+                matches!(said.kind, Kind::TimedOut | Kind::ClientClosed)
+                    || (said.kind == Kind::Failed && said.errno.is_some_and(is_silence))
             }
             Self::CutByProxy => is_reason_to_cut(said.kind),
         }

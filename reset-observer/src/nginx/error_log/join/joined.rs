@@ -49,6 +49,27 @@ pub struct Later {
 }
 
 impl Joined {
+    /// One line of which nothing is known.
+    #[cfg(test)]
+    pub(crate) fn empty() -> Self {
+        Self {
+            candidates: 1,
+            kind: None,
+            call: None,
+            errno: None,
+            action: None,
+            connection: None,
+            client: None,
+            server: None,
+            method: None,
+            request: None,
+            host: None,
+            later: None,
+            failed_before: 0,
+            serial: None,
+        }
+    }
+
     /// What these lines, at least one, have in common.
     pub(super) fn of(lines: &[(&Line, u64)]) -> Option<Self> {
         let ((first, serial), rest) = lines.split_first()?;

@@ -1,0 +1,73 @@
+//! What was found, and the decisions that rest on it.
+
+use super::Facts;
+use crate::{
+    classify::Decision,
+    record::Exit,
+    verdict::{Cause, Confidence, Evidence, Impact},
+};
+
+impl Facts<'_> {
+    /// Everything found, strongest first.
+    pub(in crate::classify) fn evidence(&self) -> Vec<Evidence> {
+        let exit = self.peer_exit();
+        let gap_far = self.idle_timeout().zip(self.idle_before_request());
+        [
+            (exit.is_some_and(|exit| !exit.in_good_order()), Evidence::LocalProcessCrashed),
+            (exit.is_some_and(Exit::in_good_order), Evidence::LocalProcessEnded),
+            (self.fin_seen(), Evidence::FinSeen),
+            (self.written_after_fin(), Evidence::WrittenAfterFin),
+            (self.flight_never_acked(), Evidence::FlightNeverAcked),
+            (self.acked_without_response(), Evidence::RequestAcked),
+            (self.log_says_cut(), Evidence::LogSaysCut),
+            (self.log_says_timed_out(), Evidence::LogSaysTimedOut),
+            (self.log_says_client_left(), Evidence::LogSaysClientLeft),
+            (self.ended_by_this_end() && self.log_says_response_refused(), Evidence::LogSaysResponseRefused),
+            (self.case.connection.abandoned().is_some(), Evidence::ClosedByProxy),
+            (self.waited_timeout(), Evidence::WaitedTimeout),
+            (self.response_began(), Evidence::ResponseBegan),
+            (self.reused(), Evidence::ConnectionReused),
+            (self.nothing_received(), Evidence::NothingReceived),
+            (self.flight_never_acked() && self.sooner_than_rtt_min(), Evidence::SoonerThanRttMin),
+            (self.idle_matches(), Evidence::IdleMatchesLearnedTimeout),
+            (gap_far.is_some_and(|(timeout, gap)| timeout.is_far_above(gap)), Evidence::IdleShortOfLearnedTimeout),
+            (self.peer_sent() && exit.is_none(), Evidence::LocalPeerSent),
+            (self.peer_never_sent() && self.reset_received(), Evidence::LocalPeerNeverSent),
+            (self.peer_left_request_unread(), Evidence::RequestLeftUnread),
+            (self.case.oom_killed, Evidence::OomKilled),
+            (self.ttl_unlike_syn_ack(), Evidence::TtlUnlikeSynAck),
+            (self.ttl_unlike_learned(), Evidence::TtlUnlikeLearned),
+            (self.case.server.size_repeats(), Evidence::SizeRepeats),
+            (self.rst_of_live_socket(), Evidence::RstOfLiveSocket),
+            (self.rst_of_unknown_connection(), Evidence::RstOfUnknownConnection),
+            (self.case.server.refused, Evidence::ServerRefused),
+            (self.case.server.cut_many(), Evidence::CutTogether),
+            (self.sent_in_vain() && self.case.server.silent, Evidence::ServerSilent),
+        ]
+        .into_iter()
+        .filter_map(|(found, evidence)| found.then_some(evidence))
+        .collect()
+    }
+
+    /// A decision with everything found as its evidence.
+    pub(in crate::classify) fn decide(&self, cause: Cause, confidence: Confidence) -> Option<Decision> {
+        Some(Decision { cause, confidence, impact: self.impact(), evidence: self.evidence() })
+    }
+
+    /// The same, resting first of all on what only the rule itself knows.
+    pub(in crate::classify) fn decide_by(
+        &self,
+        first: Evidence,
+        cause: Cause,
+        confidence: Confidence,
+    ) -> Option<Decision> {
+        let evidence = std::iter::once(first).chain(self.evidence()).collect();
+        Some(Decision { cause, confidence, impact: self.impact(), evidence })
+    }
+
+    /// A decision that no request was hurt.
+    pub(in crate::classify) fn harmless(&self, confidence: Confidence) -> Option<Decision> {
+        let decision = self.decide_by(Evidence::NothingOutstanding, Cause::IdleClose, confidence)?;
+        Some(Decision { impact: Impact::None, ..decision })
+    }
+}

@@ -1,0 +1,71 @@
+//! What nginx's error log says.
+
+use super::Facts;
+use crate::{
+    correlate::Logged,
+    nginx::error_log::{
+        impact::{FailedTry, impact},
+        line::{Action, Kind},
+    },
+    verdict::Impact,
+};
+
+impl Facts<'_> {
+    /// What the line, or all the lines that it may be, complain of.
+    fn logged_kind(&self) -> Option<Kind> {
+        let Logged::Line(line) = &self.case.logged else { return None };
+        line.kind
+    }
+
+    /// The log is read, and nginx wrote no line.
+    pub(in crate::classify) fn log_says_nothing(&self) -> bool {
+        self.case.logged == Logged::Nothing
+    }
+
+    /// nginx logged that one of its timeouts was over.
+    pub(in crate::classify) fn log_says_timed_out(&self) -> bool {
+        self.logged_kind() == Some(Kind::TimedOut)
+    }
+
+    /// nginx logged that the client had closed.
+    pub(in crate::classify) fn log_says_client_left(&self) -> bool {
+        matches!(self.logged_kind(), Some(Kind::ClientClosed | Kind::ClientTimedOut))
+    }
+
+    /// nginx logged that it did not accept what the backend sent.
+    pub(in crate::classify) fn log_says_response_refused(&self) -> bool {
+        use Kind as K;
+        match self.logged_kind() {
+            Some(K::TooBigHeader | K::MoreThanContentLength | K::NoValidHeader | K::InvalidResponse) => true,
+            Some(K::PrematureResponse | K::Rejected | K::TlsNotVerified) => true,
+            Some(K::Failed | K::PrematurelyClosed | K::TimedOut | K::TlsPeerClosed | K::NoLiveUpstreams) => false,
+            Some(K::ServerDisabled | K::BufferedToFile | K::ClientClosed | K::KeepaliveClosed) => false,
+            Some(K::ClientTimedOut | K::ProcessEnded | K::Other) | None => false,
+        }
+    }
+
+    /// nginx logged that the backend ended the connection in the middle of a response.
+    pub(in crate::classify) fn log_says_cut(&self) -> bool {
+        let Logged::Line(line) = &self.case.logged else { return false };
+        matches!(line.kind, Some(Kind::PrematurelyClosed | Kind::Failed))
+            && line.action.is_some_and(Action::after_response_header)
+    }
+
+    /// What nginx did with the request, by its log and its configuration.
+    pub(super) fn logged_impact(&self) -> Option<Impact> {
+        let Logged::Line(line) = &self.case.logged else { return None };
+        let failed = FailedTry {
+            kind: line.kind?,
+            action: line.action,
+            method: line.method.as_deref(),
+            reused: Some(self.reused()),
+            // Of several lines that may be its own, none tells how often this request failed.
+            failed_before: (line.candidates == 1).then_some(line.failed_before),
+            later: line.later,
+        };
+        let told = self.case.connection.settings().and_then(|settings| settings.next_upstream);
+        let impact = impact(failed, &told.unwrap_or_default());
+        // Without the configuration, whether it was tried again is a guess.
+        (told.is_some() || impact == Impact::RequestFailed && line.action?.after_response_header()).then_some(impact)
+    }
+}
