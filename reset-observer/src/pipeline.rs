@@ -22,7 +22,7 @@ use crate::{
             join::{JoinCounts, LogId, Written},
             line::Line,
         },
-        processes::{InstanceId, NginxProcesses},
+        processes::InstanceId,
         upstream_settings::UpstreamSettings,
     },
     record::{KernelTime, Message},
@@ -169,12 +169,6 @@ impl Pipeline {
     #[must_use]
     pub fn counts(&self) -> DecodeCounts {
         self.counts
-    }
-
-    /// nginx's processes as known by now.
-    #[must_use]
-    pub fn processes(&self) -> &NginxProcesses {
-        self.attributor.processes()
     }
 
     /// What was learned of each server's idle timeout.
