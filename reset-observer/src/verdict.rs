@@ -173,7 +173,8 @@ pub struct ProcessLabel {
     pub inner_pid: Option<u32>,
     /// Process id of the master that started it, which tells one nginx of the host from another.
     pub master: Option<u32>,
-    /// Position of a worker among its master's, from 0 in the order of their pids; stays small, unlike a pid.
+    /// Position of a worker among all that serve on this host, from 0 in the order in which they started. A worker that
+    /// replaces another takes over its position, which stays small, unlike a pid.
     #[serde(skip)]
     pub ordinal: Option<u32>,
 }

@@ -13,7 +13,7 @@ use anyhow::{Result, bail, ensure};
 use house::House;
 use lab::lock::MachineLock;
 use lab::observer::Observer;
-use lab::programs::runs_all;
+use lab::programs::has_root;
 use truth::{Joined, Sent, assert_of_these, check_resets};
 
 const ARGS: &[&str] = &["observe", "--output", "json", "--all"];
@@ -23,7 +23,7 @@ const MANY: usize = 8;
 
 #[test]
 fn each_verdict_names_the_right_instance_worker_upstream_server_and_request() {
-    if runs_all() {
+    if has_root() {
         two_instances().unwrap();
     }
 }
@@ -55,7 +55,7 @@ fn with_older_connections(houses: &mut [House; 2]) -> Result<Observer> {
     let mut pools = Vec::new();
     for house in houses.iter_mut() {
         let mut clients = house.clients(MANY)?;
-        house.send_all("delay/600", &mut clients)?;
+        house.send_all(0, "delay/600", &mut clients)?;
         for client in &mut clients {
             ensure!(client.receive()?.status == 200, "the lab itself: no answer");
         }
@@ -64,7 +64,7 @@ fn with_older_connections(houses: &mut [House; 2]) -> Result<Observer> {
     let observer = Observer::start(ARGS, |_| ())?;
     observer.wait_until_ready()?;
     for (house, (clients, accepted)) in houses.iter_mut().zip(&mut pools) {
-        let sent = house.send_all("reset-after/100", clients)?;
+        let sent = house.send_all(observer.bookmark(), "reset-after/100", clients)?;
         ensure!(house.accepted() < *accepted + MANY, "the lab itself: the connections are all new ones");
         check_resets(&observer, house, &sent, clients)?;
     }
@@ -76,7 +76,7 @@ fn strike_both(observer: &Observer, houses: &mut [House; 2]) -> Result<()> {
     let mut struck = Vec::new();
     for house in houses.iter_mut() {
         let mut clients = house.clients(MANY)?;
-        struck.push((house.send_all("reset-after/100", &mut clients)?, clients));
+        struck.push((house.send_all(observer.bookmark(), "reset-after/100", &mut clients)?, clients));
     }
     for (house, (sent, mut clients)) in houses.iter().zip(struck) {
         check_resets(observer, house, &sent, &mut clients)?;
@@ -87,13 +87,13 @@ fn strike_both(observer: &Observer, houses: &mut [House; 2]) -> Result<()> {
 /// Has many requests reset at once, then one alone.
 fn strike(observer: &Observer, house: &mut House) -> Result<()> {
     let mut clients = house.clients(MANY)?;
-    let sent = house.send_all("linger0", &mut clients)?;
+    let sent = house.send_all(observer.bookmark(), "linger0", &mut clients)?;
     let Joined { verdicts, requests } = check_resets(observer, house, &sent, &mut clients)?;
     println!("{requests} of {verdicts} requests were named");
     // On a busy machine a line may come too late for its verdict.
     for _ in 0..3 {
         let mut alone = house.clients(1)?;
-        let sent = house.send_all("linger0", &mut alone)?;
+        let sent = house.send_all(observer.bookmark(), "linger0", &mut alone)?;
         if check_resets(observer, house, &sent, &mut alone)?.requests == 1 {
             return Ok(());
         }
@@ -106,7 +106,7 @@ fn reload(observer: &Observer, houses: &mut [House; 2], names: [&str; 2]) -> Res
     let mut under_way = Vec::new();
     for (house, name) in houses.iter_mut().zip(names) {
         let mut clients = house.clients(MANY)?;
-        let sent = house.send_all("reset-after/1200", &mut clients)?;
+        let sent = house.send_all(observer.bookmark(), "reset-after/1200", &mut clients)?;
         house.reload_as(name)?;
         under_way.push((sent, clients));
     }
@@ -120,7 +120,7 @@ fn reload(observer: &Observer, houses: &mut [House; 2], names: [&str; 2]) -> Res
 /// Kills a worker that serves a request; what is said of the requests that others serve is checked.
 fn kill_worker(observer: &Observer, house: &mut House) -> Result<()> {
     let mut clients = house.clients(MANY)?;
-    let sent = house.send_all("reset-after/800", &mut clients)?;
+    let sent = house.send_all(observer.bookmark(), "reset-after/1500", &mut clients)?;
     house.kill_worker_of(&sent[0])?;
     let answered = clients.iter_mut().map(|client| client.receive().is_ok());
     let survivors: Vec<Sent> = sent.iter().zip(answered).filter(|(_, ok)| *ok).map(|(sent, _)| sent.clone()).collect();

@@ -17,18 +17,12 @@ use anyhow::{Result, ensure};
 
 use lab::lock::MachineLock;
 use lab::observer::Observer;
-use lab::programs::runs_all;
+use lab::programs::has_root;
 use lab::stage::BACKEND_PORT;
 
 use place::Place;
 use truth::{End, tries};
 use verdicts::Verdicts;
-
-/// Between two requests that each are to be told from all others.
-const APART: Duration = Duration::from_millis(80);
-
-/// Between two requests of which the log alone, with its whole seconds, could not tell one from the other.
-const CLOSE: Duration = Duration::from_millis(10);
 
 /// The longest time between two looks at a log whose file system tells nothing of writes.
 const LOOK: Duration = Duration::from_millis(250);
@@ -38,7 +32,7 @@ const MAY_NOT_READ_ALL: &[&str] = &["bpf", "perfmon", "sys_ptrace"];
 
 #[test]
 fn of_a_thousand_failures_none_is_given_anothers_request_and_a_rotation_loses_none() {
-    if runs_all() {
+    if has_root() {
         thousand().unwrap();
     }
 }
@@ -47,17 +41,17 @@ fn thousand() -> Result<()> {
     let _machine = MachineLock::take()?;
     let place = Place::set_up()?;
     let observer = Observer::observe()?;
-    let mut asked = traffic::paced(&place, 0..60, APART)?;
+    let mut asked = traffic::apart(&place, 0..60)?;
     let rotated = asked.len()..asked.len() + 200;
     thread::scope(|scope| {
-        let paced = scope.spawn(|| traffic::paced(&place, rotated, CLOSE));
+        let paced = scope.spawn(|| traffic::close(&place, rotated));
         thread::sleep(Duration::from_millis(500));
         place.rotate_by_rename()?;
         asked.extend(paced.join().expect("asking does not panic")?);
         anyhow::Ok(())
     })?;
     asked.extend(traffic::burst(&place, asked.len()..asked.len() + 1000)?);
-    asked.extend(traffic::paced(&place, asked.len()..asked.len() + 60, APART)?);
+    asked.extend(traffic::apart(&place, asked.len()..asked.len() + 60)?);
     let tries = tries(&place, &asked)?;
     ensure!(tries.len() > 1000, "the lab itself: only {} tries failed", tries.len());
     Verdicts::of_all(&observer, &tries)?.assert_right(&tries);
@@ -66,7 +60,7 @@ fn thousand() -> Result<()> {
 
 #[test]
 fn a_log_that_is_cut_in_place_loses_none_and_without_a_log_the_causes_are_the_same() {
-    if runs_all() {
+    if has_root() {
         cut_in_place().unwrap();
     }
 }
@@ -80,9 +74,9 @@ fn cut_in_place() -> Result<()> {
     let usual = ["observe", "--port", &port, "--output", "json", "--all"];
     let blind = Observer::start_with(MAY_NOT_READ_ALL, &usual)?;
     blind.wait_until_ready()?;
-    let mut asked = traffic::paced(&place, 0..80, APART)?;
+    let mut asked = traffic::apart(&place, 0..80)?;
     for _ in 0..2 {
-        asked.extend(traffic::paced(&place, asked.len()..asked.len() + 60, CLOSE)?);
+        asked.extend(traffic::close(&place, asked.len()..asked.len() + 60)?);
         // Every reader has read by then, so that nothing is lost between the copy and the cut.
         thread::sleep(LOOK);
         place.rotate_by_copy()?;
@@ -103,7 +97,7 @@ fn cut_in_place() -> Result<()> {
 
 #[test]
 fn garbage_in_the_log_keeps_no_request_from_its_verdict() {
-    if runs_all() {
+    if has_root() {
         garbage().unwrap();
     }
 }
@@ -118,10 +112,10 @@ fn garbage() -> Result<()> {
     let zeros = [&[0; 100_000][..], b"\n"].concat();
     let mut asked = Vec::new();
     for scribble in [long, binary, zeros, b"\n\n\n\n".to_vec()] {
-        asked.extend(traffic::paced(&place, asked.len()..asked.len() + 27, APART)?);
+        asked.extend(traffic::apart(&place, asked.len()..asked.len() + 27)?);
         place.scribble(&scribble)?;
     }
-    asked.extend(traffic::paced(&place, asked.len()..asked.len() + 27, APART)?);
+    asked.extend(traffic::apart(&place, asked.len()..asked.len() + 27)?);
     let tries = tries(&place, &asked)?;
     Verdicts::of_all(&observer, &tries)?.assert_right(&tries);
     Ok(())

@@ -122,6 +122,7 @@ fn refresh(metrics: &mut Metrics, core: &mut Core) {
         Err(error) => log::error!("what the programs cost is as of the last scrape: {error:#}"),
     }
     metrics.set_servers_forgotten(core.pipeline.servers_forgotten());
+    metrics.set_joins(core.pipeline.join_counts());
     metrics.set_upstreams(&core.pipeline.upstreams(now()));
 }
 

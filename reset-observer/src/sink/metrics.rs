@@ -24,9 +24,11 @@ use crate::{
     verdict::{Cause, Leg, UpstreamLabel, Verdict},
 };
 
+mod error_log;
 mod labels;
 mod upstreams;
 
+use error_log::{ByLeftOut, ByResult};
 pub use labels::{BuildInfo, Side};
 use labels::{ByCause, ByFeature, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage, ByVerdict, ByWorker};
 
@@ -56,6 +58,8 @@ pub struct Metrics {
     keepalive_mismatch: Family<ByServer, Gauge>,
     upstream_servers: Gauge,
     servers_forgotten: Counter,
+    error_log_joins: Family<ByResult, Counter>,
+    error_log_lines_left: Family<ByLeftOut, Counter>,
     records_lost: Family<ByStage, Counter>,
     program_run_seconds: Family<ByProgram, Counter<f64, AtomicU64>>,
     program_runs: Family<ByProgram, Counter>,
@@ -78,12 +82,15 @@ impl Metrics {
             keepalive_mismatch: Family::default(),
             upstream_servers: Gauge::default(),
             servers_forgotten: Counter::default(),
+            error_log_joins: Family::default(),
+            error_log_lines_left: Family::default(),
             records_lost: Family::default(),
             program_run_seconds: Family::default(),
             program_runs: Family::default(),
             kernel_feature: Family::default(),
         };
         metrics.register_connections();
+        metrics.register_error_log();
         metrics.register_observer(build);
         metrics.start_at_zero();
         metrics
@@ -106,7 +113,7 @@ impl Metrics {
         registry.register("verdicts", "Connections that ended, by what ended them", self.verdicts.clone());
         registry.register(
             "worker_verdicts",
-            "Connections of an nginx worker that ended, by its position among the workers of its master",
+            "Connections of an nginx worker that ended, by its position among all workers of this host",
             self.worker_verdicts.clone(),
         );
         registry.register(

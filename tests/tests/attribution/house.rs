@@ -204,16 +204,17 @@ impl House {
     }
 
     /// Posts to this path of the backend's, with something added that no other request has.
-    pub(crate) fn send(&mut self, deed: &str, client: &mut Client) -> Result<Sent> {
+    fn send(&mut self, since: usize, deed: &str, client: &mut Client) -> Result<Sent> {
         self.sent += 1;
         let path = format!("/{deed}/{}-{}", self.server.port(), self.sent);
         client.send("POST", &path, "x")?;
-        Ok(Sent { path })
+        Ok(Sent { path, since })
     }
 
-    /// The same for each of these clients; returns when the backend has read all of them.
-    pub(crate) fn send_all(&mut self, deed: &str, clients: &mut [Client]) -> Result<Vec<Sent>> {
-        let sent = clients.iter_mut().map(|client| self.send(deed, client)).collect::<Result<Vec<_>>>()?;
+    /// The same for each of these clients; returns when the backend has read all of them. `since` is the observer's
+    /// bookmark: all that it says of these requests comes later.
+    pub(crate) fn send_all(&mut self, since: usize, deed: &str, clients: &mut [Client]) -> Result<Vec<Sent>> {
+        let sent = clients.iter_mut().map(|client| self.send(since, deed, client)).collect::<Result<Vec<_>>>()?;
         sent.iter().try_for_each(|sent| self.peer_of(&sent.path).map(drop))?;
         Ok(sent)
     }

@@ -14,7 +14,7 @@ use lab::client::Client;
 use lab::lock::MachineLock;
 use lab::nginx::{Nginx, Settings};
 use lab::observer::Observer;
-use lab::programs::runs_all;
+use lab::programs::has_root;
 use lab::stage::{BACKEND_PORT, FRONT_PORT};
 use lab::topology::{Family, Shape, Topology};
 
@@ -85,7 +85,7 @@ fn assert_said(observer: &Observer, parts: &[&str]) {
 
 #[test]
 fn a_server_in_two_blocks_is_said_to_be_in_both_and_a_log_that_cannot_be_followed_is_named() {
-    if runs_all() {
+    if has_root() {
         two_blocks_and_no_log().unwrap();
     }
 }
@@ -118,7 +118,7 @@ fn two_blocks_and_no_log() -> Result<()> {
 
 #[test]
 fn a_configuration_that_was_changed_and_not_loaded_is_said_to_be() {
-    if runs_all() {
+    if has_root() {
         changed().unwrap();
     }
 }
@@ -143,7 +143,7 @@ fn changed() -> Result<()> {
 
 #[test]
 fn a_configuration_that_is_half_written_or_includes_itself_costs_no_verdict() {
-    if runs_all() {
+    if has_root() {
         broken().unwrap();
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Worker {
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) path: String,
+    /// The observer's lines before it was sent. The port of an earlier connection may carry it.
+    pub(crate) since: usize,
 }
 
 /// How many of a number of verdicts named their request.
@@ -48,8 +50,8 @@ pub(crate) fn check_resets(
         ensure!(status == 502, "the lab itself: a request that was reset was answered with {status}");
     }
     let mut joined = Joined::default();
-    for Sent { path } in sent {
-        let verdict = verdict_on(observer, house, house.peer_of(path)?)?;
+    for Sent { path, since } in sent {
+        let verdict = verdict_on(observer, *since, house, house.peer_of(path)?)?;
         assert_names(&verdict, house.worker_of(path)?, house.server);
         assert_eq!(verdict["signal"], "rst_received", "{verdict}");
         let line = &verdict["request"]["line"];
@@ -61,15 +63,15 @@ pub(crate) fn check_resets(
     Ok(joined)
 }
 
-/// The verdict on the connection with this end of nginx's, which must be the only one.
-fn verdict_on(observer: &Observer, house: &House, local: SocketAddr) -> Result<Value> {
+/// The verdict since a bookmark on the connection with this end of nginx's.
+fn verdict_on(observer: &Observer, since: usize, house: &House, local: SocketAddr) -> Result<Value> {
     let is_on = |verdict: &Value| {
         verdict["type"] == "verdict"
             && verdict["leg"] == "upstream"
             && verdict["remote"]["port"] == house.server.port()
             && verdict["local"] == json!({ "addr": local.ip(), "port": local.port() })
     };
-    let verdict = observer.wait_for_json(0, PATIENCE, is_on);
+    let verdict = observer.wait_for_json(since, PATIENCE, is_on);
     verdict.with_context(|| format!("no verdict on {local}: {:#?}", observer.complaints()))
 }
 

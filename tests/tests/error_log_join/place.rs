@@ -1,9 +1,10 @@
-//! An nginx with four workers in front of four servers, three of which fail requests as their paths ask.
+//! An nginx with four workers in front of servers that fail requests as their paths ask: at one address a few servers,
+//! so that failures are alike, at another many, so that they are not.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use tempfile::TempDir;
 use lab::backend::{Backend, Kind};
 use lab::child::signal_process;
 use lab::client::Client;
-use lab::nginx::{Nginx, Settings};
+use lab::nginx::{Nginx, Settings, configure};
 use lab::stage::{BACKEND_PORT, FRONT_PORT};
 use lab::topology::{Family, Shape, Topology};
 
@@ -29,15 +30,16 @@ const SETTINGS: Settings = Settings {
     location: "proxy_next_upstream_tries 2;",
 };
 
-/// The last one answers whatever it is asked for.
-const BACKENDS: [Kind; 4] = [Kind::Fault(&[]), Kind::Fault(&[]), Kind::Fault(&[]), Kind::Fault(&["--obliging"])];
+/// Servers that fail requests in each block: one answers whatever it is asked for beside them.
+const FEW: u32 = 3;
+const MANY: u32 = 16;
 
 /// The stage. Its parts go in the order of the fields.
 pub(crate) struct Place {
     pub(crate) nginx: Nginx,
     /// The servers that fail requests.
     pub(crate) failing: Vec<(SocketAddr, Backend)>,
-    _obliging: Backend,
+    _obliging: [Backend; 2],
     net: Topology,
     front: SocketAddr,
     scratch: TempDir,
@@ -47,26 +49,46 @@ impl Place {
     pub(crate) fn set_up() -> Result<Self> {
         let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
         let net = Topology::build(Shape::Loopback, Family::V4, scratch.path())?;
-        let IpAddr::V4(first) = net.backend_address() else { anyhow::bail!("no IPv4") };
-        let addresses = (0..).map(|more| SocketAddr::new(IpAddr::V4((u32::from(first) + more).into()), BACKEND_PORT));
-        let mut failing = Vec::new();
-        for (kind, server) in BACKENDS.iter().zip(addresses) {
-            let backend = Backend::start(kind, net.backend(), server, scratch.path())?.context("no backend")?;
-            failing.push((server, backend));
-        }
-        let servers: Vec<SocketAddr> = failing.iter().map(|(server, _)| *server).collect();
-        let (_, obliging) = failing.pop().context("no obliging backend")?;
+        let (mut failing, more, few) = servers(&net, scratch.path(), FEW, 0)?;
+        let (many, another, apart) = servers(&net, scratch.path(), MANY, FEW + 1)?;
+        failing.extend(many);
         let front = SocketAddr::new(net.front_address(), FRONT_PORT);
         // Whoever may read nothing but what is everybody's, or root's own, may not read this log.
         let dir = scratch.path().join("nginx");
         fs::create_dir(&dir)?;
         fs::write(dir.join("error.log"), "")?;
-        let nginx = Nginx::start(net.proxy(), &dir, &SETTINGS, front, &servers)?;
-        Ok(Self { nginx, failing, _obliging: obliging, net, front, scratch })
+        let nginx = Nginx::start(net.proxy(), &dir, &SETTINGS, front, &few)?;
+        let place = Self { nginx, failing, _obliging: [more, another], net, front, scratch };
+        place.add_block(&apart)?;
+        Ok(place)
     }
 
-    pub(crate) fn client(&self) -> Result<Client> {
-        Client::inside(self.net.proxy(), self.front)
+    /// Has nginx pass on to these servers what comes to the next port.
+    fn add_block(&self, servers: &[SocketAddr]) -> Result<()> {
+        let file = self.scratch.path().join("nginx/nginx.conf");
+        let block = configure(&SETTINGS, &self.scratch.path().join("nginx"), self.front_apart(), servers)?;
+        let from = block.find("  upstream backend").context("the lab itself: no upstream block")?;
+        let block = block[from..].replace("upstream backend", "upstream apart").replace("://backend", "://apart");
+        let text = fs::read_to_string(&file)?;
+        let whole = text.trim_end().strip_suffix('}').context("the lab itself: no end of http")?;
+        fs::write(&file, format!("{whole}{block}"))?;
+        self.nginx.reload()?;
+        let started = Instant::now();
+        while !self.net.proxy().listens(self.front_apart().port())? {
+            ensure!(started.elapsed() < Duration::from_secs(5), "the lab itself: {:?}", self.nginx.error_log());
+            // The kernel's table has no events.
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    fn front_apart(&self) -> SocketAddr {
+        SocketAddr::new(self.front.ip(), self.front.port() + 1)
+    }
+
+    /// A client of the few servers, or of the many.
+    pub(crate) fn client(&self, apart: bool) -> Result<Client> {
+        Client::inside(self.net.proxy(), if apart { self.front_apart() } else { self.front })
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -112,4 +134,24 @@ impl Place {
         bytes.extend(fs::read(self.log("error.log"))?);
         Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
     }
+}
+
+/// Servers that fail requests, one that does not, and the addresses of all, which begin so far behind the first.
+fn servers(
+    net: &Topology,
+    dir: &Path,
+    failing: u32,
+    skip: u32,
+) -> Result<(Vec<(SocketAddr, Backend)>, Backend, Vec<SocketAddr>)> {
+    let IpAddr::V4(first) = net.backend_address() else { anyhow::bail!("no IPv4") };
+    let address = |more: u32| SocketAddr::new(IpAddr::V4((u32::from(first) + more).into()), BACKEND_PORT);
+    let servers: Vec<SocketAddr> = (skip..=skip + failing).map(address).collect();
+    let start = |kind: &Kind, server: &SocketAddr| {
+        Backend::start(kind, net.backend(), *server, dir)?.context("the lab itself: no backend")
+    };
+    let (obliging, others) = servers.split_last().context("the lab itself: no servers")?;
+    let failing: Result<Vec<_>> =
+        others.iter().map(|server| Ok((*server, start(&Kind::Fault(&[]), server)?))).collect();
+    let obliging = start(&Kind::Fault(&["--obliging"]), obliging)?;
+    Ok((failing?, obliging, servers))
 }

@@ -102,9 +102,11 @@ impl NginxProcesses {
         }))
     }
 
-    /// The smallest ordinal that no serving worker of this master holds.
+    /// The smallest ordinal that no serving worker of this master holds, nor one of another instance. Those of another
+    /// master of this instance are to be replaced, and their heirs take over their ordinals.
     fn free_ordinal(&self, instance: Option<InstanceId>, master: Option<u32>) -> u32 {
-        let fellow = |known: &&Known| (known.instance, known.label.master) == (instance, master) && known.is_serving();
+        let is_apart = |known: &Known| known.instance != instance || known.label.master == master;
+        let fellow = |known: &&Known| known.is_serving() && is_apart(known);
         let taken: BTreeSet<u32> = self.known.values().filter(fellow).filter_map(|known| known.label.ordinal).collect();
         (0..).find(|ordinal| !taken.contains(ordinal)).unwrap_or_default()
     }

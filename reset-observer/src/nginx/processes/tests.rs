@@ -89,7 +89,7 @@ fn ordinal(processes: &NginxProcesses, pid: u32) -> Option<u32> {
 }
 
 #[test]
-fn workers_are_numbered_per_master_in_the_order_of_their_pids() {
+fn workers_of_all_instances_are_numbered_through_in_the_order_of_their_pids() {
     let processes = NginxProcesses::fixed(vec![
         found(12, 10, WORKER),
         found(11, 10, WORKER),
@@ -98,7 +98,7 @@ fn workers_are_numbered_per_master_in_the_order_of_their_pids() {
         found(20, 1, MASTER),
         found(21, 20, WORKER),
     ]);
-    assert_eq!([11, 12, 21].map(|pid| ordinal(&processes, pid)), [Some(0), Some(1), Some(0)]);
+    assert_eq!([11, 12, 21].map(|pid| ordinal(&processes, pid)), [Some(0), Some(1), Some(2)]);
     assert_eq!((processes.masters(), processes.workers()), (2, 3));
     assert!(processes.worker(10).is_none());
     assert_eq!(processes.label(13, "nginx").role, Role::Cache);

@@ -5,7 +5,10 @@ use crate::{
     correlate::IdleTimeout,
     counts::{DecodeCounts, KernelCounts, ProgramRuns},
     mismatch::Sides,
-    nginx::upstream_settings::UpstreamSettings,
+    nginx::{
+        error_log::{join::JoinCounts, line::Kind},
+        upstream_settings::UpstreamSettings,
+    },
     sample::{configured, keeping, keeping_nothing},
     sink::example,
     verdict::Impact,
@@ -142,6 +145,24 @@ fn exact_counts_are_taken_over_and_never_go_back() {
     metrics.set_lost(Stage::Ring, 9);
     metrics.set_lost(Stage::Ring, 3);
     assert_eq!(value(&metrics, "reset_observer_records_lost_total{stage=\"ring\"}"), 9.0);
+}
+
+#[test]
+fn what_was_joined_of_the_error_log_shows_from_zero_on() {
+    let mut metrics = metrics();
+    let joins = |metrics: &Metrics, result| {
+        value(metrics, &format!("reset_observer_error_log_joins_total{{result=\"{result}\"}}"))
+    };
+    let left = |metrics: &Metrics, reason| {
+        value(metrics, &format!("reset_observer_error_log_lines_left_total{{reason=\"{reason}\"}}"))
+    };
+    assert_eq!(["joined", "shared", "ambiguous", "without_line"].map(|result| joins(&metrics, result)), [0.0; 4]);
+    assert_eq!(["without_connection", "contested", "overflow"].map(|reason| left(&metrics, reason)), [0.0; 3]);
+    let lines_left = [(Kind::TimedOut, 2), (Kind::PrematurelyClosed, 3)].into();
+    let counts = JoinCounts { own: 7, shared: 1, ambiguous: 4, lines_left, contested: 6, ..JoinCounts::default() };
+    metrics.set_joins(&counts);
+    assert_eq!(["joined", "shared", "ambiguous"].map(|result| joins(&metrics, result)), [7.0, 1.0, 4.0]);
+    assert_eq!(["without_connection", "contested"].map(|reason| left(&metrics, reason)), [5.0, 6.0]);
 }
 
 #[test]

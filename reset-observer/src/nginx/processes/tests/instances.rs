@@ -75,6 +75,24 @@ fn a_reload_is_a_new_generation_and_a_new_revision() {
 }
 
 #[test]
+fn two_instances_share_no_ordinal_and_keep_theirs_over_reloads() {
+    let others = [found(20, 1, MASTER), found(21, 20, WORKER), found(22, 20, WORKER)];
+    let first = [found(10, 1, MASTER), found(11, 10, WORKER), found(12, 10, WORKER)];
+    let (host, mut processes) = Host::with([&first[..], &others].concat());
+    assert_eq!([11, 12, 21, 22].map(|pid| ordinal(&processes, pid)), [Some(0), Some(1), Some(2), Some(3)]);
+
+    let reloaded = [found(10, 1, MASTER), found(31, 10, WORKER), found(32, 10, WORKER)];
+    host.becomes([&reloaded[..], &others].concat());
+    assert!(processes.refresh_if_unknown(31, "nginx", ms(1000)));
+    assert_eq!([31, 32].map(|pid| ordinal(&processes, pid)), [Some(0), Some(1)]);
+
+    let others = [found(20, 1, MASTER), found(41, 20, WORKER), found(42, 20, WORKER)];
+    host.becomes([&reloaded[..], &others].concat());
+    assert!(processes.refresh_if_unknown(41, "nginx", ms(2000)));
+    assert_eq!([41, 42].map(|pid| ordinal(&processes, pid)), [Some(2), Some(3)]);
+}
+
+#[test]
 fn a_program_that_was_named_is_a_generic_proxy_and_its_processes_are_workers() {
     let haproxy = |pid, parent| FoundProcess { comm: "haproxy".into(), ..found(pid, parent, "haproxy -Ws -f x.cfg") };
     let (host, mut processes) = Host::naming(&["haproxy"], vec![haproxy(10, 1), haproxy(11, 10)]);
