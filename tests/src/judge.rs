@@ -6,7 +6,7 @@ use crate::truth::{Expected, Truth};
 /// What the observer got wrong about one scenario; empty if nothing.
 pub fn faults(truth: &Truth, verdicts: &[Verdict]) -> Vec<String> {
     let about: Vec<&Verdict> = verdicts.iter().filter(|verdict| concerns(truth, verdict)).collect();
-    let missing = truth.expected.iter().filter_map(|expected| fault_of(expected, &about));
+    let missing = truth.expected.iter().filter_map(|expected| fault_of(expected, truth, &about));
     let surplus = about.iter().filter(|verdict| !is_right(truth, verdict)).map(|said| describe_surplus(said));
     let closes = idle_closes(truth, verdicts);
     let blind = (closes < truth.idle_closes)
@@ -43,14 +43,17 @@ fn is_about(expected: &Expected, verdict: &Verdict) -> bool {
 }
 
 fn names(expected: &Expected, verdict: &Verdict) -> bool {
-    is_about(expected, verdict) && verdict.cause == expected.cause
+    is_about(expected, verdict) && expected.is_met_by(&verdict.cause, &verdict.confidence)
 }
 
-fn fault_of(expected: &Expected, about: &[&Verdict]) -> Option<String> {
+fn fault_of(expected: &Expected, truth: &Truth, about: &[&Verdict]) -> Option<String> {
     let cause = expected.cause;
     let right: Vec<_> = about.iter().filter(|verdict| names(expected, verdict)).collect();
-    let [verdict] = right.as_slice() else {
-        return Some(format!("{cause} on port {:?} was said {} times, not once", expected.local_port, right.len()));
+    // Connections that the scenario cannot tell apart are counted together.
+    let alike = truth.expected.iter().filter(|other| *other == expected).count();
+    let Some(verdict) = right.first().filter(|_| right.len() == alike) else {
+        let times = right.len();
+        return Some(format!("{cause} on port {:?} was said {times} times, not {alike}", expected.local_port));
     };
     // `unknown` is honest, another value is not.
     let impact = verdict.impact.as_deref().filter(|impact| *impact != "unknown");
@@ -63,7 +66,7 @@ fn is_right(truth: &Truth, verdict: &Verdict) -> bool {
     let expected = |expected: &Expected| match verdict.leg.as_str() {
         "upstream" => names(expected, verdict),
         // The same deed may be seen at the other end too.
-        _ => expected.cause == cause,
+        _ => expected.cause == cause || expected.or.contains(&cause),
     };
     // A connection that has its cause must not be called harmless as well.
     let has_own = verdict.leg == "upstream"
