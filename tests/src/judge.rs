@@ -27,7 +27,8 @@ pub fn is_complete(truth: &Truth, verdicts: &[Verdict]) -> bool {
     truth.expected.iter().all(given) && idle_closes(truth, verdicts) >= truth.idle_closes
 }
 
-fn idle_closes(truth: &Truth, verdicts: &[Verdict]) -> usize {
+/// How often a harmless close was said of the scenario's server.
+pub(crate) fn idle_closes(truth: &Truth, verdicts: &[Verdict]) -> usize {
     verdicts.iter().filter(|verdict| concerns(truth, verdict) && verdict.cause == "idle_close").count()
 }
 
@@ -38,7 +39,7 @@ pub fn concerns(truth: &Truth, verdict: &Verdict) -> bool {
 }
 
 /// Whether a verdict on the proxy's end is about this connection, whatever it says.
-fn is_about(expected: &Expected, verdict: &Verdict) -> bool {
+pub(crate) fn is_about(expected: &Expected, verdict: &Verdict) -> bool {
     verdict.leg == "upstream" && expected.local_port.is_none_or(|port| verdict.local.port == port)
 }
 
@@ -61,7 +62,8 @@ fn fault_of(expected: &Expected, truth: &Truth, about: &[&Verdict]) -> Option<St
     wrong.map(|(expected, said)| format!("{cause} has impact {said}, not {expected}"))
 }
 
-fn is_right(truth: &Truth, verdict: &Verdict) -> bool {
+/// Whether a verdict may be said beside those that must be.
+pub(crate) fn is_right(truth: &Truth, verdict: &Verdict) -> bool {
     let cause = verdict.cause.as_str();
     let expected = |expected: &Expected| match verdict.leg.as_str() {
         "upstream" => names(expected, verdict),

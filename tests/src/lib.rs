@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accuracy;
 pub mod backend;
 pub mod bench;
 pub mod boxed;
