@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::cell::Speech;
 use crate::child::{Child, Launch};
 use crate::namespace::Namespace;
 use crate::programs;
@@ -53,6 +54,8 @@ server.listen(Number(port), address, () => say('ready', null));
 pub enum Kind {
     /// The fault backend, with these further flags.
     Fault(&'static [&'static str]),
+    /// The same in the manner of a cell.
+    FaultIn(&'static [&'static str], Speech),
     /// Real Node with this `keepAliveTimeout` in milliseconds; Node 20 closes a second later than it says.
     Node(u32),
     /// Node with TLS, for [`crate::nginx::Settings::tls`], that closes an idle connection after so many milliseconds.
@@ -84,12 +87,24 @@ impl Backend {
             Kind::Fault(flags) => Launch::new("the fault backend", programs::lab()?)
                 .args(["backend", "--listen", &listen.to_string()])
                 .args(*flags),
+            Kind::FaultIn(flags, speech) => {
+                let launch = Launch::new("the fault backend", programs::lab()?)
+                    .args(["backend", "--listen", &listen.to_string()])
+                    .args(*flags)
+                    .args(speech.backend_flags());
+                if *speech == Speech::Tls { launch.arg("--tls").arg(certificate(dir)?) } else { launch }
+            }
             Kind::Node(keep_alive_ms) => node(listen, *keep_alive_ms, dir)?,
             Kind::NodeTls(keep_alive_ms) => node(listen, *keep_alive_ms, dir)?.arg(certificate(dir)?),
         };
         let backend = Self { process: launch.inside(net).start()? };
         backend.wait_for("ready", 0)?;
         Ok(Some(backend))
+    }
+
+    /// Its process id; of a server with workers, the first process'.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// How many events were told so far: a bookmark for [`Backend::wait_for`].
@@ -127,6 +142,11 @@ impl Backend {
         let mut lines = self.process.stdout.all();
         lines.extend(self.process.stderr.all());
         lines
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
     }
 
     /// Asks it to end (SIGTERM).

@@ -14,12 +14,12 @@ use crate::programs;
 
 mod beside;
 mod floor;
-mod machine;
+pub(crate) mod machine;
 mod meter;
 mod retransmits;
 mod runs;
 mod statistics;
-mod table;
+pub(crate) mod table;
 mod throughput;
 mod workload;
 mod wrk;

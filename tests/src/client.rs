@@ -15,6 +15,15 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub struct Client {
     stream: BufReader<TcpStream>,
+    /// The least that each request has as its body, in bytes.
+    least_body: usize,
+}
+
+/// How the length of a body is told.
+enum Length {
+    Bytes(u64),
+    Chunked,
+    Unsaid,
 }
 
 /// What came back.
@@ -42,7 +51,31 @@ impl Client {
     fn on(stream: TcpStream) -> Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Ok(Self { stream: BufReader::new(stream), least_body: 0 })
+    }
+
+    /// With so many bytes as the body of each request at least; a GET becomes a POST by that.
+    pub fn with_least_body(self, bytes: usize) -> Self {
+        Self { least_body: bytes, ..self }
+    }
+
+    /// The connection itself.
+    pub fn socket(&self) -> &TcpStream {
+        self.stream.get_ref()
+    }
+
+    /// Asks to speak something else from here on, and waits for the answer, which is 101 if that is granted.
+    pub fn upgrade(&mut self, path: &str) -> Result<u16> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: lab\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        Ok(self.head()?.0)
+    }
+
+    /// Sends a short text frame (RFC 6455) and waits for one, or for the end: false if that came.
+    pub fn exchange(&mut self) -> Result<bool> {
+        // Masked with zeroes, which leaves the text as it is.
+        self.stream.get_mut().write_all(b"\x81\x82\0\0\0\0hi")?;
+        Ok(self.stream.read(&mut [0; 64]).is_ok_and(|bytes| bytes > 0))
     }
 
     /// Asks for `path` and waits for the answer.
@@ -59,30 +92,60 @@ impl Client {
 
     /// Sends a request without waiting; when this returns, the whole of it lies in the kernel.
     pub fn send(&mut self, method: &str, path: &str, body: &str) -> Result<()> {
-        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: lab\r\n{length}\r\n{body}");
+        let padded = body.to_owned() + &"x".repeat(self.least_body.saturating_sub(body.len()));
+        let method = if padded.is_empty() { method } else { "POST" };
+        let length = if padded.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", padded.len()) };
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: lab\r\n{length}\r\n{padded}");
         self.stream.get_mut().write_all(request.as_bytes()).with_context(|| format!("cannot send {method} {path}"))
     }
 
     /// Waits for the answer to what was sent.
     pub fn receive(&mut self) -> Result<Response> {
+        let (status, length) = self.head()?;
+        let mut body = Vec::new();
+        let complete = match length {
+            Length::Bytes(length) => {
+                let read = self.stream.by_ref().take(length).read_to_end(&mut body);
+                read.is_ok() && u64::try_from(body.len()) == Ok(length)
+            }
+            Length::Chunked => self.chunks(&mut body).unwrap_or(false),
+            Length::Unsaid => self.stream.read_to_end(&mut body).is_ok(),
+        };
+        Ok(Response { status, body: String::from_utf8_lossy(&body).into_owned(), complete })
+    }
+
+    /// Status and length of what follows.
+    fn head(&mut self) -> Result<(u16, Length)> {
         let status_line = self.line().context("no answer")?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.with_context(|| format!("not an HTTP answer: {status_line:?}"))?;
-        let mut length = None;
+        let mut length = Length::Unsaid;
         loop {
             let header = self.line()?.to_ascii_lowercase();
             if header.is_empty() {
-                break;
+                return Ok((status, length));
             }
             if let Some(value) = header.strip_prefix("content-length:") {
-                length = value.trim().parse::<u64>().ok();
+                length = value.trim().parse().map_or(Length::Unsaid, Length::Bytes);
+            } else if header.starts_with("transfer-encoding:") && header.ends_with("chunked") {
+                length = Length::Chunked;
             }
         }
-        let mut body = Vec::new();
-        let read = self.stream.by_ref().take(length.unwrap_or(u64::MAX)).read_to_end(&mut body);
-        let complete = read.is_ok() && length.is_none_or(|length| u64::try_from(body.len()) == Ok(length));
-        Ok(Response { status, body: String::from_utf8_lossy(&body).into_owned(), complete })
+    }
+
+    /// Whether the last chunk came too.
+    fn chunks(&mut self, body: &mut Vec<u8>) -> Result<bool> {
+        loop {
+            let Ok(size) = u64::from_str_radix(&self.line()?, 16) else { return Ok(false) };
+            if size == 0 {
+                self.line()?;
+                return Ok(true);
+            }
+            if self.stream.by_ref().take(size).read_to_end(body)? as u64 != size {
+                return Ok(false);
+            }
+            self.line()?;
+        }
     }
 
     fn line(&mut self) -> Result<String> {

@@ -6,7 +6,7 @@ use crate::truth::{Expected, Truth};
 /// What the observer got wrong about one scenario; empty if nothing.
 pub fn faults(truth: &Truth, verdicts: &[Verdict]) -> Vec<String> {
     let about: Vec<&Verdict> = verdicts.iter().filter(|verdict| concerns(truth, verdict)).collect();
-    let missing = truth.expected.iter().filter_map(|expected| fault_of(expected, &about));
+    let missing = truth.expected.iter().filter_map(|expected| fault_of(expected, truth, &about));
     let surplus = about.iter().filter(|verdict| !is_right(truth, verdict)).map(|said| describe_surplus(said));
     let closes = idle_closes(truth, verdicts);
     let blind = (closes < truth.idle_closes)
@@ -27,7 +27,8 @@ pub fn is_complete(truth: &Truth, verdicts: &[Verdict]) -> bool {
     truth.expected.iter().all(given) && idle_closes(truth, verdicts) >= truth.idle_closes
 }
 
-fn idle_closes(truth: &Truth, verdicts: &[Verdict]) -> usize {
+/// How often a harmless close was said of the scenario's server.
+pub(crate) fn idle_closes(truth: &Truth, verdicts: &[Verdict]) -> usize {
     verdicts.iter().filter(|verdict| concerns(truth, verdict) && verdict.cause == "idle_close").count()
 }
 
@@ -38,19 +39,22 @@ pub fn concerns(truth: &Truth, verdict: &Verdict) -> bool {
 }
 
 /// Whether a verdict on the proxy's end is about this connection, whatever it says.
-fn is_about(expected: &Expected, verdict: &Verdict) -> bool {
+pub(crate) fn is_about(expected: &Expected, verdict: &Verdict) -> bool {
     verdict.leg == "upstream" && expected.local_port.is_none_or(|port| verdict.local.port == port)
 }
 
 fn names(expected: &Expected, verdict: &Verdict) -> bool {
-    is_about(expected, verdict) && verdict.cause == expected.cause
+    is_about(expected, verdict) && expected.is_met_by(&verdict.cause, &verdict.confidence)
 }
 
-fn fault_of(expected: &Expected, about: &[&Verdict]) -> Option<String> {
+fn fault_of(expected: &Expected, truth: &Truth, about: &[&Verdict]) -> Option<String> {
     let cause = expected.cause;
     let right: Vec<_> = about.iter().filter(|verdict| names(expected, verdict)).collect();
-    let [verdict] = right.as_slice() else {
-        return Some(format!("{cause} on port {:?} was said {} times, not once", expected.local_port, right.len()));
+    // Connections that the scenario cannot tell apart are counted together.
+    let alike = truth.expected.iter().filter(|other| *other == expected).count();
+    let Some(verdict) = right.first().filter(|_| right.len() == alike) else {
+        let times = right.len();
+        return Some(format!("{cause} on port {:?} was said {times} times, not {alike}", expected.local_port));
     };
     // `unknown` is honest, another value is not.
     let impact = verdict.impact.as_deref().filter(|impact| *impact != "unknown");
@@ -58,12 +62,13 @@ fn fault_of(expected: &Expected, about: &[&Verdict]) -> Option<String> {
     wrong.map(|(expected, said)| format!("{cause} has impact {said}, not {expected}"))
 }
 
-fn is_right(truth: &Truth, verdict: &Verdict) -> bool {
+/// Whether a verdict may be said beside those that must be.
+pub(crate) fn is_right(truth: &Truth, verdict: &Verdict) -> bool {
     let cause = verdict.cause.as_str();
     let expected = |expected: &Expected| match verdict.leg.as_str() {
         "upstream" => names(expected, verdict),
         // The same deed may be seen at the other end too.
-        _ => expected.cause == cause,
+        _ => expected.cause == cause || expected.or.contains(&cause),
     };
     // A connection that has its cause must not be called harmless as well.
     let has_own = verdict.leg == "upstream"

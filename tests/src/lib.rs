@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accuracy;
 pub mod backend;
 pub mod bench;
 pub mod boxed;
 pub mod bpf;
+pub mod cell;
 pub mod cgroup;
 pub mod child;
 pub mod client;
@@ -21,6 +23,7 @@ pub mod interrupt;
 pub mod judge;
 pub mod lines;
 pub mod lock;
+pub mod memory;
 pub mod namespace;
 pub mod nginx;
 pub mod observer;

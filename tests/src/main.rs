@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use lab::accuracy::AccuracyArgs;
 use lab::bench::BenchArgs;
 use lab::enter::EnterArgs;
 use lab::fault::FaultArgs;
@@ -44,6 +45,8 @@ enum LabCommand {
         #[arg(long)]
         ipv6: bool,
     },
+    /// Act every scenario under many circumstances and count how often the observer is right
+    Accuracy(AccuracyArgs),
     /// Measure what the observer costs
     Bench(BenchArgs),
     /// Be a backend that misbehaves as each request's path asks
@@ -99,6 +102,7 @@ fn run(command: LabCommand) -> Result<ExitCode> {
         LabCommand::List => lab::scenario::list(),
         LabCommand::Scenario { names, ipv6 } => lab::scenario::run_alone(&names, family(ipv6))?,
         LabCommand::Trial { names, ipv6 } => return lab::trial::run(&names, family(ipv6)),
+        LabCommand::Accuracy(args) => return lab::accuracy::run(&args),
         LabCommand::Bench(args) => lab::bench::run(&args)?,
         LabCommand::Backend(args) => lab::fault::serve(&args)?,
         LabCommand::Wire { delay_us } => lab::wire::hold_packets(Duration::from_micros(delay_us))?,

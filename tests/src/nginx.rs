@@ -102,8 +102,13 @@ impl Nginx {
 
     /// Ends a worker by SIGKILL, and waits until the master has replaced it.
     pub fn kill_worker(&self, worker: u32) -> Result<()> {
+        self.end_worker(worker, Signal::KILL)
+    }
+
+    /// The same by another deadly signal.
+    pub fn end_worker(&self, worker: u32, signal: Signal) -> Result<()> {
         let before = self.workers()?.len();
-        child::signal_process(worker, Signal::KILL)?;
+        child::signal_process(worker, signal)?;
         self.wait_until("replace a worker", || {
             let now = self.workers()?;
             Ok(now.len() == before && !now.contains(&worker))
@@ -118,6 +123,11 @@ impl Nginx {
             let now = self.workers()?;
             Ok(now.len() == old.len() && !now.iter().any(|pid| old.contains(pid)))
         })
+    }
+
+    /// Asks it to reload (SIGHUP), and does not wait.
+    pub fn begin_reload(&self) -> Result<()> {
+        self.master.signal(Signal::HUP)
     }
 
     /// Stops all workers where they stand, until [`Nginx::go_on`].

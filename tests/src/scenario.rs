@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 
+use crate::cell::Cells;
 use crate::interrupt;
 use crate::lock::MachineLock;
 use crate::programs;
@@ -12,11 +13,15 @@ use crate::truth::Truth;
 mod backend_abort;
 mod backend_crash;
 mod backend_restart;
+mod client_abort;
 mod connection_limit;
 mod connection_refused;
 mod control;
 mod keepalive_race;
 mod middlebox;
+mod proxy_crash;
+mod proxy_timeout;
+mod websocket;
 
 /// A deed with a known cause.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +30,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What is done to whom, as the demo tells it.
     pub deed: &'static str,
+    /// The circumstances under which it makes sense.
+    pub cells: Cells,
     /// The stage that it needs.
     pub plan: fn(Family) -> Plan,
     /// Does the deed, checks that it happened as meant, and tells the truth.
@@ -41,6 +48,10 @@ pub fn all() -> Vec<Scenario> {
         connection_limit::SCENARIOS,
         backend_abort::SCENARIOS,
         backend_restart::SCENARIOS,
+        client_abort::SCENARIOS,
+        proxy_timeout::SCENARIOS,
+        proxy_crash::SCENARIOS,
+        websocket::SCENARIOS,
         control::SCENARIOS,
     ];
     families.concat()

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::cell::Cell;
 use crate::interrupt;
 use crate::judge;
 use crate::lock::MachineLock;
@@ -54,14 +55,18 @@ impl Outcome {
         if self.faults.is_empty() { self.said() } else { format!("{}\n{}", self.faults.join("\n"), self.seen) }
     }
 
+    /// All lines that a running or ended observer wrote about the scenario's server.
+    pub fn lines(&self, observer: &Observer) -> Vec<String> {
+        lines_about(&self.truth, observer, self.since)
+    }
+
     /// Judges once more when the stage is gone and the observer has ended: the end of nginx and of the backend must not
     /// have been taken for a failure. Gives itself if it was.
-    fn judge_aftermath(&mut self, observer: &Observer) -> Option<&Self> {
+    pub(crate) fn judge_aftermath(&mut self, observer: &Observer) -> Option<&Self> {
         let verdicts = observer.verdicts(self.since).into_iter();
         self.verdicts = verdicts.filter(|verdict| judge::concerns(&self.truth, verdict)).collect();
         self.faults = judge::faults(&self.truth, &self.verdicts);
-        let about = |line: &String| line.contains(&self.truth.server.ip().to_string());
-        let lines: Vec<String> = observer.lines(self.since).into_iter().filter(about).collect();
+        let lines = self.lines(observer);
         self.seen += &format!("all that was ever seen of that server:\n  {}\n", lines.join("\n  "));
         (!self.faults.is_empty()).then_some(self)
     }
@@ -77,8 +82,14 @@ impl Outcome {
 
 /// Acts a scenario under a running observer and judges what it says.
 pub fn hold(scenario: &Scenario, family: Family, observer: &Observer) -> Result<Outcome> {
+    hold_in(scenario, Cell::simple(family), observer)
+}
+
+/// The same under the circumstances of a cell.
+pub fn hold_in(scenario: &Scenario, cell: Cell, observer: &Observer) -> Result<Outcome> {
     let since = observer.bookmark();
-    let mut stage = Stage::set_up(&(scenario.plan)(family)).context("the lab itself: cannot set the stage up")?;
+    let plan = (scenario.plan)(cell.family);
+    let mut stage = Stage::set_up_in(&plan, cell).context("the lab itself: cannot set the stage up")?;
     let truth = (scenario.act)(&mut stage)?;
     let verdict_after = wait_until_complete(observer, since, &truth)?;
     // What must not come cannot be awaited: only time shows that it did not.
@@ -179,10 +190,16 @@ fn wait_until_complete(observer: &Observer, since: usize, truth: &Truth) -> Resu
     }
 }
 
+fn lines_about(truth: &Truth, observer: &Observer, since: usize) -> Vec<String> {
+    let address = truth.server.ip().to_string();
+    observer.lines(since).into_iter().filter(|line| line.contains(&address)).collect()
+}
+
 fn describe(truth: &Truth, stage: &Stage, observer: &Observer, since: usize) -> Result<String> {
     let mut story = String::new();
     writeln!(story, "expected: {}", serde_json::to_string(truth)?)?;
-    writeln!(story, "seen by the observer since the stage was set:\n  {}", observer.lines(since).join("\n  "))?;
+    let seen = lines_about(truth, observer, since);
+    writeln!(story, "seen by the observer since the stage was set:\n  {}", seen.join("\n  "))?;
     writeln!(story, "on its standard error:\n  {}", observer.complaints().join("\n  "))?;
     if let Ok(backend) = stage.backend() {
         writeln!(story, "told by the backend:\n  {}", backend.lines().join("\n  "))?;

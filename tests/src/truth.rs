@@ -4,15 +4,28 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use crate::cell::View;
+
 /// A verdict that must be given, exactly once, for one connection.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Expected {
     /// The cause, by its public name.
     pub cause: &'static str,
     /// The proxy's port of the connection; none if the scenario cannot know it.
     pub local_port: Option<u16>,
+    /// Causes that are as right where the evidence cannot tell them from it.
+    pub or: Vec<&'static str>,
+    /// Whether the evidence can exclude every other cause: if not, `high` is wrong.
+    pub provable: bool,
     /// What it did to the request, by its public name; none where nginx's doings leave it open.
     pub impact: Option<&'static str>,
+}
+
+impl Expected {
+    /// Whether this cause, said so confidently, is right.
+    pub fn is_met_by(&self, cause: &str, confidence: &str) -> bool {
+        (self.cause == cause || self.or.contains(&cause)) && (self.provable || confidence != "high")
+    }
 }
 
 /// The truth of one run of a scenario.
@@ -52,7 +65,17 @@ impl Truth {
     /// One more verdict that must be given.
     pub fn expect(mut self, cause: &'static str, connection: Option<SocketAddr>, impact: Option<&'static str>) -> Self {
         let local_port = connection.map(|peer| peer.port());
-        self.expected.push(Expected { cause, local_port, impact });
+        self.expected.push(Expected { cause, or: Vec::new(), provable: true, local_port, impact });
+        self
+    }
+
+    /// Of the verdict named last: where the backend's host is out of sight, these causes look the same and none of them
+    /// is certain.
+    pub fn unless_seen(mut self, view: View, others: &[&'static str]) -> Self {
+        if let Some(expected) = self.expected.last_mut().filter(|_| view == View::Proxy) {
+            expected.or = others.to_vec();
+            expected.provable = false;
+        }
         self
     }
 

@@ -61,6 +61,12 @@ enum Task {
         #[command(subcommand)]
         what: task::bench::Bench,
     },
+    /// Act every scenario of the lab under many circumstances and count how often the observer is right (as root)
+    Accuracy {
+        /// `--rounds N` (1), `--seconds S`, `--only SCENARIO`, `--cells WORDS`, `--output table|json` and more: `--help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
 }
@@ -84,6 +90,7 @@ fn run(task: Task) -> Result<()> {
         Task::Run { arguments } => task::run::run(&pins, &arguments),
         Task::Vm(args) => vm::run(&pins, &args),
         Task::Bench { what } => task::bench::bench(&pins, &what),
+        Task::Accuracy { arguments } => task::accuracy::accuracy(&pins, &arguments),
         Task::Check => task::check::check(&pins),
     }
 }

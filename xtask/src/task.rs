@@ -1,5 +1,6 @@
 //! The tasks, one file each.
 
+pub(crate) mod accuracy;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod demo;

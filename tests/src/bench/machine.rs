@@ -13,7 +13,7 @@ use crate::programs;
 
 /// What a reader must know to compare numbers.
 #[derive(Debug, Serialize)]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     processor: String,
     cores: usize,
     kernel: String,
@@ -28,7 +28,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// This machine; fails if a program that will be needed is not there.
-    pub(super) fn describe() -> Result<Self> {
+    pub(crate) fn describe() -> Result<Self> {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
         let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         Ok(Self {

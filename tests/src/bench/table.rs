@@ -1,7 +1,7 @@
 //! Columns for people.
 
 /// Lines up `rows` under `heads`: the first `words` columns to the left, the others, being numbers, to the right.
-pub(super) fn columns(heads: &[&str], words: usize, rows: &[Vec<String>]) -> String {
+pub(crate) fn columns(heads: &[&str], words: usize, rows: &[Vec<String>]) -> String {
     let heads: Vec<String> = heads.iter().map(|head| (*head).to_owned()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).chain(heads.get(column));

@@ -1,8 +1,9 @@
 //! What a path makes the backend do to its connection, or to itself.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +11,18 @@ use anyhow::Result;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::report;
+use super::channel::Channel;
+use super::response::Framing;
+use super::{FaultArgs, report};
+
+/// What all connections of the backend share.
+#[derive(Debug)]
+pub(super) struct Backend {
+    /// How it behaves.
+    pub(super) args: FaultArgs,
+    /// Requests of [`Deed::ResetOver`] that are being worked on.
+    pub(super) in_work: AtomicUsize,
+}
 
 /// How the process ends itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +33,8 @@ pub(super) enum Death {
     Segv,
     /// By SIGABRT.
     Abort,
+    /// By taking memory until the kernel kills it.
+    OutOfMemory,
     /// With exit code 1.
     ExitOne,
     /// With exit code 0: in good order.
@@ -34,7 +48,7 @@ pub(super) enum Deed {
     Answer { delay_ms: u64 },
     /// `/size/N` answers with N bytes.
     Size { bytes: usize },
-    /// `/crash/HOW` ends the process once the request is read: `kill`, `segv`, `abort`, `exit1`, `exit0`.
+    /// `/crash/HOW` ends the process once the request is read: `kill`, `segv`, `abort`, `oom`, `exit1`, `exit0`.
     Crash(Death),
     /// `/crash-unread/HOW` ends the process with the body unread, so that the kernel resets the connection.
     CrashUnread(Death),
@@ -50,6 +64,12 @@ pub(super) enum Deed {
     Linger0,
     /// `/reset-after/MS` does the same after so long.
     ResetAfter { delay_ms: u64 },
+    /// `/reset-over/N/MS` does the same at once if more than N such requests are in work; else answers after MS.
+    ResetOver { limit: usize, delay_ms: u64 },
+    /// `/pause/N/MS` announces 100 000 bytes, sends N, waits so long and sends the rest.
+    Pause { bytes: usize, delay_ms: u64 },
+    /// `/too-large` answers 413 and closes, with the body unread.
+    TooLarge,
     /// `/cut/N` announces 100 000 bytes, sends N and closes.
     Cut { bytes: usize },
     /// `/cut-reset/N` announces 100 000 bytes, sends N and resets the connection.
@@ -85,6 +105,15 @@ impl Deed {
             "close-unread" => Self::CloseUnread,
             "linger0" => Self::Linger0,
             "reset-after" => Self::ResetAfter { delay_ms: first_number(object) },
+            "reset-over" => {
+                let (limit, delay) = object.split_once('/').unwrap_or((object, "0"));
+                Self::ResetOver { limit: limit.parse().unwrap_or(0), delay_ms: first_number(delay) }
+            }
+            "pause" => {
+                let (bytes, delay) = object.split_once('/').unwrap_or((object, "0"));
+                Self::Pause { bytes: bytes.parse().unwrap_or(0), delay_ms: first_number(delay) }
+            }
+            "too-large" => Self::TooLarge,
             "cut" => Self::Cut { bytes: number },
             "cut-reset" => Self::CutReset { bytes: number },
             _ => Self::Answer { delay_ms: 0 },
@@ -93,30 +122,25 @@ impl Deed {
 
     /// Whether the body must stay in the kernel.
     pub(super) fn leaves_body_unread(&self) -> bool {
-        matches!(self, Self::CrashUnread(_) | Self::CloseUnread | Self::StopReading)
+        matches!(self, Self::CrashUnread(_) | Self::CloseUnread | Self::StopReading | Self::TooLarge)
     }
 
-    /// Does it to `stream`.
-    pub(super) fn perform(
-        &self,
-        stream: &mut TcpStream,
-        peer: Option<SocketAddr>,
-        max_response: Option<usize>,
-    ) -> Result<Next> {
+    /// Does it to `channel`.
+    pub(super) fn perform(&self, channel: &mut Channel, peer: Option<SocketAddr>, backend: &Backend) -> Result<Next> {
+        let args = &backend.args;
         match self {
             Self::Answer { delay_ms } => {
                 thread::sleep(Duration::from_millis(*delay_ms));
-                respond(stream, 3, b"ok\n")?;
-                Ok(Next::KeepOpen)
+                answer(channel, args)
             }
-            Self::Size { bytes } => send_body(stream, peer, *bytes, max_response),
+            Self::Size { bytes } => send_body(channel, peer, *bytes, args),
             Self::Crash(death) => death.die(peer),
             Self::CrashUnread(death) => {
-                wait_for_body(stream)?;
+                wait_for_body(channel)?;
                 death.die(peer)
             }
             Self::CrashMidway(death) => {
-                respond(stream, ANNOUNCED, &[b'x'; 1000])?;
+                cut_short(channel, 1000, args)?;
                 death.die(peer)
             }
             Self::StopReading => {
@@ -127,21 +151,43 @@ impl Deed {
             }
             Self::Close => close(peer),
             Self::CloseUnread => {
-                wait_for_body(stream)?;
+                wait_for_body(channel)?;
                 close(peer)
             }
-            Self::Linger0 => reset(stream, peer),
+            Self::Linger0 => reset(channel, peer),
             Self::ResetAfter { delay_ms } => {
                 thread::sleep(Duration::from_millis(*delay_ms));
-                reset(stream, peer)
+                reset(channel, peer)
+            }
+            Self::ResetOver { limit, delay_ms } => {
+                let over = backend.in_work.fetch_add(1, Ordering::SeqCst) >= *limit;
+                if !over {
+                    thread::sleep(Duration::from_millis(*delay_ms));
+                }
+                backend.in_work.fetch_sub(1, Ordering::SeqCst);
+                if over { reset(channel, peer) } else { answer(channel, args) }
+            }
+            Self::Pause { bytes, delay_ms } => {
+                cut_short(channel, *bytes, args)?;
+                thread::sleep(Duration::from_millis(*delay_ms));
+                channel.write_all(&vec![b'x'; ANNOUNCED - bytes])?;
+                channel.flush()?;
+                Ok(Next::KeepOpen)
+            }
+            Self::TooLarge => {
+                wait_for_body(channel)?;
+                channel
+                    .write_all(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
+                channel.flush()?;
+                close(peer)
             }
             Self::Cut { bytes } => {
-                respond(stream, ANNOUNCED, &vec![b'x'; *bytes])?;
+                cut_short(channel, *bytes, args)?;
                 close(peer)
             }
             Self::CutReset { bytes } => {
-                respond(stream, ANNOUNCED, &vec![b'x'; *bytes])?;
-                reset(stream, peer)
+                cut_short(channel, *bytes, args)?;
+                reset(channel, peer)
             }
         }
     }
@@ -152,6 +198,7 @@ impl Death {
         match name {
             "segv" => Self::Segv,
             "abort" => Self::Abort,
+            "oom" => Self::OutOfMemory,
             "exit1" => Self::ExitOne,
             "exit0" => Self::ExitZero,
             _ => Self::Kill,
@@ -164,6 +211,7 @@ impl Death {
             Self::ExitZero => process::exit(0),
             Self::ExitOne => process::exit(1),
             Self::Abort => process::abort(),
+            Self::OutOfMemory => take_memory(),
             Self::Kill => strike(Signal::KILL),
             Self::Segv => strike(Signal::SEGV),
         }
@@ -184,28 +232,41 @@ fn strike(signal: Signal) -> ! {
     }
 }
 
-fn send_body(
-    stream: &mut TcpStream,
-    peer: Option<SocketAddr>,
-    bytes: usize,
-    max_response: Option<usize>,
-) -> Result<Next> {
-    match max_response.filter(|limit| bytes > *limit) {
-        Some(limit) => {
-            respond(stream, bytes, &vec![b'x'; limit])?;
-            reset(stream, peer)
-        }
-        None => {
-            respond(stream, bytes, &vec![b'x'; bytes])?;
-            Ok(Next::KeepOpen)
-        }
+/// How much memory it takes at most: no machine is to be harmed where the limit is missing.
+const MOST_MEMORY: usize = 256 << 20;
+
+/// Takes memory, and uses it, until the kernel ends this process.
+fn take_memory() -> ! {
+    const PIECE: usize = 1 << 20;
+    let mut taken = Vec::new();
+    while taken.len() * PIECE < MOST_MEMORY {
+        taken.push(vec![1_u8; PIECE]);
     }
+    report("survived", None, &json!({ "pieces": taken.len() }));
+    process::exit(3)
 }
 
-fn respond(stream: &mut TcpStream, announced: usize, body: &[u8]) -> Result<()> {
-    let mut response = format!("HTTP/1.1 200 OK\r\nContent-Length: {announced}\r\n\r\n").into_bytes();
-    response.extend_from_slice(body);
-    Ok(stream.write_all(&response)?)
+fn answer(channel: &mut Channel, args: &FaultArgs) -> Result<Next> {
+    let mut body = b"ok\n".to_vec();
+    body.resize(body.len() + args.body_bytes, b'x');
+    args.framing.respond(channel, body.len(), &body)?;
+    Ok(if args.framing == Framing::Close { Next::Close } else { Next::KeepOpen })
+}
+
+fn cut_short(channel: &mut Channel, bytes: usize, args: &FaultArgs) -> Result<()> {
+    args.framing.respond(channel, ANNOUNCED + 2 * args.body_bytes, &vec![b'x'; bytes + args.body_bytes])
+}
+
+fn send_body(channel: &mut Channel, peer: Option<SocketAddr>, bytes: usize, args: &FaultArgs) -> Result<Next> {
+    if let Some(limit) = args.max_response.filter(|limit| bytes > *limit) {
+        args.framing.respond(channel, bytes, &vec![b'x'; limit])?;
+        return reset(channel, peer);
+    }
+    channel.socket().set_write_timeout(args.send_timeout_ms.map(Duration::from_millis))?;
+    match args.framing.respond(channel, bytes, &vec![b'x'; bytes]) {
+        Err(_) if args.send_timeout_ms.is_some() => reset(channel, peer),
+        sent => sent.map(|()| Next::KeepOpen),
+    }
 }
 
 fn close(peer: Option<SocketAddr>) -> Result<Next> {
@@ -213,15 +274,15 @@ fn close(peer: Option<SocketAddr>) -> Result<Next> {
     Ok(Next::Close)
 }
 
-fn reset(stream: &TcpStream, peer: Option<SocketAddr>) -> Result<Next> {
-    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO))?;
+fn reset(channel: &Channel, peer: Option<SocketAddr>) -> Result<Next> {
+    rustix::net::sockopt::set_socket_linger(channel.socket(), Some(Duration::ZERO))?;
     report("resetting", peer, &Value::Null);
     Ok(Next::Close)
 }
 
 /// Waits until at least a byte of the body lies in the kernel, and leaves it there.
-fn wait_for_body(stream: &TcpStream) -> Result<()> {
-    stream.peek(&mut [0])?;
+fn wait_for_body(channel: &Channel) -> Result<()> {
+    channel.socket().peek(&mut [0])?;
     Ok(())
 }
 

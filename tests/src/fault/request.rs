@@ -1,7 +1,6 @@
 //! Reading a request without taking one byte more than asked for, so that a body can be left in the kernel.
 
 use std::io::{self, Read};
-use std::net::TcpStream;
 
 use anyhow::{Result, bail};
 
@@ -16,7 +15,7 @@ pub(super) struct Head {
 
 impl Head {
     /// Reads exactly one head; none if the client has closed.
-    pub(super) fn read(stream: &mut TcpStream) -> Result<Option<Self>> {
+    pub(super) fn read(stream: &mut impl Read) -> Result<Option<Self>> {
         let mut head = Vec::new();
         // Byte by byte costs system calls and takes nothing of the body.
         let mut byte = [0];
@@ -33,7 +32,7 @@ impl Head {
     }
 
     /// Reads the body and forgets it.
-    pub(super) fn skip_body(&self, stream: &mut TcpStream) -> Result<()> {
+    pub(super) fn skip_body(&self, stream: &mut impl Read) -> Result<()> {
         io::copy(&mut stream.take(self.body_bytes), &mut io::sink())?;
         Ok(())
     }

@@ -1,11 +1,15 @@
 //! The backend process dies abnormally while a request waits for its answer.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use super::Scenario;
 use crate::backend::Kind;
+use crate::cell::Cells;
+use crate::cell::Speech::{Chunked, Close, Down, Plain, Tls, Up};
+use crate::memory::MemoryLimit;
 use crate::nginx::Settings;
 use crate::router::Router;
 use crate::stage::{Plan, Stage};
@@ -16,43 +20,68 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "crash_with_reset",
         deed: "the backend is killed (SIGKILL) while the body of a POST lies unread in its socket: its kernel sends an RST",
+        cells: UNREAD,
         plan,
         act: crash_with_reset,
     },
     Scenario {
         name: "crash_then_refused",
         deed: "the backend is killed (SIGKILL) after it has read a request: its kernel sends a FIN, then refuses the retry",
+        cells: OWN_ROAD,
         plan: delayed,
         act: crash_then_refused,
     },
     Scenario {
         name: "crash_segv",
         deed: "the backend crashes with SIGSEGV after it has read a request on a new connection",
+        cells: EVERY,
         plan,
         act: crash_segv,
     },
     Scenario {
         name: "crash_abort",
         deed: "the backend aborts (SIGABRT) after it has read a request on a new connection",
+        cells: EVERY,
         plan,
         act: crash_abort,
     },
     Scenario {
         name: "crash_exit_code",
         deed: "the backend exits with code 1 after it has read a request on a new connection",
+        cells: EVERY,
         plan,
         act: crash_exit_code,
     },
     Scenario {
+        name: "crash_oom",
+        deed: "the backend is killed by the kernel for its use of memory (a limit of its cgroup) after it has read a request",
+        cells: EVERY,
+        plan,
+        act: crash_oom,
+    },
+    Scenario {
         name: "crash_mid_response",
         deed: "the backend is killed (SIGKILL) in the middle of a response: the client gets a short 200",
+        cells: EVERY,
         plan,
         act: crash_mid_response,
     },
 ];
 
+/// What looks the same as a crash where only the refusals that follow can be seen.
+const RESTART: &[&str] = &["backend_restart"];
+
 /// What nginx logs when a backend ends the connection without an answer.
 const PREMATURE: &str = "upstream prematurely closed connection while reading response header from upstream";
+
+/// What comes with the head of a request within TLS is read with it: only a large body stays in the kernel.
+const UNREAD: Cells = Cells { speeches: &[Plain, Close, Chunked, Up, Down], ..Cells::ANY_ROAD };
+
+/// The road must be long enough for the listener to be gone when nginx retries, and nginx must be allowed to.
+const OWN_ROAD: Cells = Cells { speeches: &[Tls, Plain, Chunked, Down], ..Cells::OWN };
+
+/// In every speech and on every road.
+const EVERY: Cells = Cells { speeches: &[Tls, Plain, Close, Chunked, Up, Down], ..Cells::ANY_ROAD };
 
 fn plan(family: Family) -> Plan {
     let shape = Shape::Routed { wire: None, router: Router::Plain };
@@ -73,9 +102,8 @@ fn crash_with_reset(stage: &mut Stage) -> Result<Truth> {
     stage.check_error_log(&["recv() failed (104: Connection reset by peer) while reading response header"])?;
     let aborts = stage.backend_growth("TcpExtTCPAbortOnClose")?;
     ensure!(aborts == 1, "the lab itself: the backend's kernel aborted {aborts} connections, not 1");
-    let truth = Truth::of(stage.server()).expect("backend_crash", victim, Some("request_failed"));
-    let truth = truth.prove(format!("the backend ended by {status}; its kernel counted TCPAbortOnClose {aborts}"));
-    Ok(stage.complete(truth, &[response.status]))
+    let proof = format!("the backend ended by {status}; its kernel counted TCPAbortOnClose {aborts}");
+    crashed(stage, victim, response.status, proof)
 }
 
 fn crash_then_refused(stage: &mut Stage) -> Result<Truth> {
@@ -90,6 +118,7 @@ fn crash_then_refused(stage: &mut Stage) -> Result<Truth> {
     let resets = stage.backend_growth("TcpOutRsts")?;
     ensure!(resets == 1, "the lab itself: the backend's kernel sent {resets} resets, not the 1 of the refusal");
     let truth = Truth::of(stage.server()).expect("backend_crash", victim, None).allow("connection_refused");
+    let truth = truth.unless_seen(stage.cell().view, RESTART);
     let truth = truth.prove(format!("the backend ended by {status}; its kernel sent {resets} reset, to the SYN"));
     Ok(stage.complete(truth, &[warm, response.status]))
 }
@@ -100,6 +129,15 @@ fn crash_segv(stage: &mut Stage) -> Result<Truth> {
 
 fn crash_abort(stage: &mut Stage) -> Result<Truth> {
     crash_on_new_connection(stage, "/crash/abort")
+}
+
+fn crash_oom(stage: &mut Stage) -> Result<Truth> {
+    let pid = stage.backend()?.pid();
+    let limit = MemoryLimit::of(pid, 64 << 20)?;
+    let truth = crash_on_new_connection(stage, "/crash/oom")?;
+    let kills = limit.kills()?;
+    ensure!(kills == 1, "the lab itself: the cgroup's memory limit killed {kills} processes, not 1");
+    Ok(truth.prove(format!("its cgroup counted oom_kill {kills}")))
 }
 
 fn crash_exit_code(stage: &mut Stage) -> Result<Truth> {
@@ -113,17 +151,29 @@ fn crash_on_new_connection(stage: &mut Stage, path: &str) -> Result<Truth> {
     ensure!(response.status == 502, "the lab itself: the client got {}, not 502", response.status);
     ensure!(!status.success(), "the lab itself: the backend ended well");
     stage.check_error_log(&[PREMATURE])?;
-    let truth = Truth::of(stage.server()).expect("backend_crash", victim, Some("request_failed"));
-    Ok(stage.complete(truth.prove(format!("the backend ended by {status}")), &[response.status]))
+    crashed(stage, victim, response.status, format!("the backend ended by {status}"))
 }
 
 fn crash_mid_response(stage: &mut Stage) -> Result<Truth> {
     let response = stage.client()?.get("/crash-midway/kill")?;
     let victim = stage.backend()?.wait_for("dying", 0)?.peer;
     let status = stage.backend_mut()?.wait()?;
-    ensure!(response.status == 200 && !response.complete, "the lab itself: the response should be a short 200");
-    stage.check_error_log(&["upstream prematurely closed connection while reading upstream"])?;
+    // Without a length, neither nginx nor the client can know that the response is short.
+    let short = !response.complete || stage.cell().speech == Close;
+    ensure!(response.status == 200 && short, "the lab itself: the response should be a short 200");
+    if stage.cell().speech != Close {
+        stage.check_error_log(&["upstream prematurely closed connection while reading upstream"])?;
+    }
+    let proof = format!("the backend ended by {status} after {} bytes of body", response.body.len());
+    crashed(stage, victim, response.status, proof)
+}
+
+/// The backend is dead, and `victim` is the connection that it took with it.
+fn crashed(stage: &mut Stage, victim: Option<SocketAddr>, status: u16, proof: String) -> Result<Truth> {
+    let mut statuses = vec![status];
+    statuses.extend(stage.knock()?);
     let truth = Truth::of(stage.server()).expect("backend_crash", victim, Some("request_failed"));
-    let truth = truth.prove(format!("the backend ended by {status} after {} bytes of body", response.body.len()));
-    Ok(stage.complete(truth, &[response.status]))
+    let truth = truth.unless_seen(stage.cell().view, RESTART);
+    let truth = if statuses.len() > 1 { truth.allow("connection_refused") } else { truth };
+    Ok(stage.complete(truth.prove(proof), &statuses))
 }

@@ -4,6 +4,8 @@ use anyhow::{Result, ensure};
 
 use super::Scenario;
 use crate::backend::Kind;
+use crate::cell::Cells;
+use crate::cell::Speech::{Chunked, Close, Down, Plain, Tls, Up};
 use crate::nginx::Settings;
 use crate::router::Router;
 use crate::stage::{Plan, Stage};
@@ -14,22 +16,28 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "restart_exit",
         deed: "the backend exits with code 0 after it has read a request",
+        cells: EVERY,
         plan: abrupt,
         act: exit,
     },
     Scenario {
         name: "restart_sigterm",
         deed: "the backend is told to end (SIGTERM) while a request waits, and dies of it",
+        cells: EVERY,
         plan: abrupt,
         act: sigterm,
     },
     Scenario {
         name: "restart_graceful",
         deed: "the backend is told to end (SIGTERM) while a request waits, and exits with code 0",
+        cells: EVERY,
         plan: graceful,
         act: sigterm,
     },
 ];
+
+/// In every speech and on every road.
+const EVERY: Cells = Cells { speeches: &[Tls, Plain, Close, Chunked, Up, Down], ..Cells::ANY_ROAD };
 
 fn abrupt(family: Family) -> Plan {
     plan(family, Kind::Fault(&[]))
@@ -63,6 +71,11 @@ fn ended(stage: &mut Stage, event: &str, status: u16) -> Result<Truth> {
     let end = stage.backend_mut()?.wait()?;
     ensure!(status == 502, "the lab itself: the client got {status}, not 502");
     stage.check_error_log(&["upstream prematurely closed connection while reading response header from upstream"])?;
+    let mut statuses = vec![status];
+    statuses.extend(stage.knock()?);
     let truth = Truth::of(stage.server()).expect("backend_restart", connection, Some("request_failed"));
-    Ok(stage.complete(truth.prove(format!("the backend ended by {end}")), &[status]))
+    // How a process ended, only its own host knows.
+    let truth = truth.unless_seen(stage.cell().view, &["backend_crash"]);
+    let truth = if statuses.len() > 1 { truth.allow("connection_refused") } else { truth };
+    Ok(stage.complete(truth.prove(format!("the backend ended by {end}")), &statuses))
 }

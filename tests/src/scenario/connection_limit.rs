@@ -1,25 +1,82 @@
 //! The listener lives but turns a new connection away.
 
+use std::thread;
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
+use rustix::process::Signal;
 
 use super::Scenario;
 use crate::backend::Kind;
+use crate::cell::Cells;
+use crate::cell::Speech::{Close, Plain, Tls};
 use crate::nginx::Settings;
 use crate::router::Router;
 use crate::stage::{Plan, Stage};
-use crate::topology::{Family, Shape};
+use crate::topology::{Family, Shape, WirePlace, WireSetting};
 use crate::truth::Truth;
 
-pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "connection_limit",
-    deed: "the backend serves one connection and closes each further one as soon as it is accepted",
-    plan,
-    act: one_too_many,
-}];
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "connection_limit",
+        deed: "the backend serves one connection and closes each further one as soon as it is accepted",
+        cells: LIMIT,
+        plan,
+        act: one_too_many,
+    },
+    Scenario {
+        name: "connection_limit_reset",
+        deed: "the backend serves one connection and resets each further one as soon as it is accepted",
+        cells: LIMIT,
+        plan: by_reset,
+        act: one_too_many,
+    },
+    Scenario {
+        name: "connection_limit_backlog",
+        deed: "the backend is held (SIGSTOP), its accept queue is short, and its kernel resets what is too much \
+               (tcp_abort_on_overflow)",
+        cells: Cells::OWN,
+        plan: delayed,
+        act: overflow,
+    },
+];
+
+/// On every road, plain and within TLS, where it is the handshake that is turned away.
+const LIMIT: Cells = Cells { speeches: &[Plain, Tls, Close], ..Cells::ANY_ROAD };
 
 fn plan(family: Family) -> Plan {
     let shape = Shape::Routed { wire: None, router: Router::Plain };
     Plan { family, shape, nginx: Settings::default(), backend: Kind::Fault(&["--max-connections", "1"]) }
+}
+
+fn by_reset(family: Family) -> Plan {
+    Plan { backend: Kind::Fault(&["--max-connections", "1", "--turn-away-by-reset"]), ..plan(family) }
+}
+
+/// All handshakes must be under way before the first one is complete: into a full queue no SYN is let.
+fn delayed(family: Family) -> Plan {
+    let wire = Some(WireSetting { place: WirePlace::BeforeRouter, delay: Duration::from_millis(20) });
+    let shape = Shape::Routed { wire, router: Router::Plain };
+    Plan { family, shape, nginx: Settings::default(), backend: Kind::Fault(&[]) }
+}
+
+fn overflow(stage: &mut Stage) -> Result<Truth> {
+    stage.net().backend().sysctl(&[("ipv4/tcp_abort_on_overflow", "1"), ("ipv4/tcp_syncookies", "0")])?;
+    // 128 is what the backend asks for.
+    let mut clients = (0..150).map(|_| stage.client()).collect::<Result<Vec<_>>>()?;
+    stage.backend()?.signal(Signal::STOP)?;
+    clients.iter_mut().try_for_each(|client| client.send("GET", "/ok", ""))?;
+    let overflows = stage.wait_for_backend_growth("TcpExtListenOverflows", 1)?;
+    // What is on the road has arrived long before.
+    thread::sleep(Duration::from_millis(300));
+    stage.backend()?.signal(Signal::CONT)?;
+    let statuses = clients.iter_mut().map(|client| Ok(client.receive()?.status)).collect::<Result<Vec<_>>>()?;
+    let failed = statuses.iter().filter(|status| **status == 502).count();
+    ensure!(overflows > 0 && failed > 0, "the lab itself: {overflows} overflows, {failed} failed requests");
+    let truth = (0..failed)
+        .fold(Truth::of(stage.server()), |truth, _| truth.expect("connection_limit", None, Some("request_failed")));
+    let truth = truth.prove(format!("the backend's kernel counted ListenOverflows {overflows}"));
+    Ok(stage.complete(truth, &statuses))
 }
 
 fn one_too_many(stage: &mut Stage) -> Result<Truth> {

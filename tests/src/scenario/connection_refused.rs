@@ -4,14 +4,20 @@ use anyhow::{Result, ensure};
 
 use super::Scenario;
 use crate::backend::Kind;
+use crate::cell::Cells;
 use crate::nginx::Settings;
 use crate::router::Router;
 use crate::stage::{Plan, Stage};
 use crate::topology::{Family, Shape};
 use crate::truth::Truth;
 
-pub(super) const SCENARIOS: &[Scenario] =
-    &[Scenario { name: "refused", deed: "nginx connects to a server where nothing listens", plan, act: refused }];
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    name: "refused",
+    deed: "nginx connects to a server where nothing listens",
+    plan,
+    cells: Cells::ANY_ROAD,
+    act: refused,
+}];
 
 fn plan(family: Family) -> Plan {
     let shape = Shape::Routed { wire: None, router: Router::Plain };

@@ -6,6 +6,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::Scenario;
 use crate::backend::Kind;
+use crate::cell::Cells;
+use crate::cell::Speech::{Chunked, Down, Plain, Tls};
 use crate::nginx::Settings;
 use crate::router::{self, Forgotten, Router};
 use crate::stage::{Plan, Stage};
@@ -16,24 +18,30 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "middlebox_reset",
         deed: "a router with connection tracking forgets the idle connection and answers nginx's next request with an RST",
+        cells: KEPT,
         plan: near,
         act: reset,
     },
     Scenario {
         name: "middlebox_reset_no_delay",
         deed: "the same without any delay on the road: the RST takes as long as the backend's own would",
+        cells: KEPT,
         plan: no_delay,
         act: reset,
     },
     Scenario {
         name: "middlebox_silence",
         deed: "a router with connection tracking forgets the idle connection and drops what comes on it without a word",
+        cells: KEPT,
         plan: silent,
         act: silence,
     },
 ];
 
 const FORGETS_WITH_RESET: Router = Router::Tracking { idle_seconds: 1, forgotten: Forgotten::Reset };
+
+/// Wherever connections are kept and nginx may try again.
+const KEPT: Cells = Cells { speeches: &[Plain, Tls, Chunked, Down], ..Cells::OWN };
 
 fn near(family: Family) -> Plan {
     let wire = Some(WireSetting { place: WirePlace::BehindRouter, delay: Duration::from_millis(10) });

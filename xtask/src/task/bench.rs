@@ -47,7 +47,8 @@ pub(crate) fn bench(pins: &Pins, bench: &Bench) -> Result<()> {
     Err(become_program(&mut measure))
 }
 
-fn ensure_tools() -> Result<()> {
+/// Finds or installs them.
+pub(crate) fn ensure_tools() -> Result<()> {
     let missing = missing_packages(|program| find(program).is_some());
     if missing.is_empty() {
         return Ok(());
@@ -60,7 +61,8 @@ fn missing_packages(is_here: impl Fn(&str) -> bool) -> Vec<String> {
     TOOLS.iter().filter(|(program, _)| !is_here(program)).map(|(_, package)| (*package).to_owned()).collect()
 }
 
-fn asks_for_help(arguments: &[String]) -> bool {
+/// Whether only the help is wanted, for which nobody need be root.
+pub(crate) fn asks_for_help(arguments: &[String]) -> bool {
     arguments.iter().any(|argument| argument == "--help" || argument == "-h")
 }
 
