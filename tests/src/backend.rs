@@ -72,7 +72,11 @@ impl Backend {
         fs::create_dir_all(dir)?;
         let launch = match kind {
             Kind::Nobody => return Ok(None),
-            Kind::Real(real) => return Self::start_real(real, net, listen, dir).map(Some),
+            Kind::Real(real) => {
+                let backend = Self::launch(real, net, listen, dir)?;
+                backend.wait_until_it_listens(real, net, listen)?;
+                return Ok(Some(backend));
+            }
             Kind::Fault(flags) => Launch::new("the fault backend", programs::lab()?)
                 .args(["backend", "--listen", &listen.to_string()])
                 .args(*flags),
@@ -89,19 +93,25 @@ impl Backend {
         Ok(Some(backend))
     }
 
-    fn start_real(real: &Real, net: &Namespace, listen: SocketAddr, dir: &Path) -> Result<Self> {
+    /// Starts a real server without waiting for it; for the thread that outlives it, since it ends with its parent.
+    pub fn launch(real: &Real, net: &Namespace, listen: SocketAddr, dir: &Path) -> Result<Self> {
+        fs::create_dir_all(dir)?;
         let (launch, behind) = real.launch(listen, dir)?;
-        let behind = match behind {
-            Some((launch, at)) => {
-                let behind = launch.inside(net).start()?;
-                wait_until_it_listens(&behind, net, at)?;
-                Some(behind)
-            }
-            None => None,
-        };
-        let backend = Self { process: launch.inside(net).start()?, _behind: behind };
-        wait_until_it_listens(&backend.process, net, listen)?;
-        Ok(backend)
+        let behind = behind.map(|launch| launch.inside(net).start()).transpose()?;
+        Ok(Self { process: launch.inside(net).start()?, _behind: behind })
+    }
+
+    /// Waits until it listens, and so does what is behind it.
+    pub fn wait_until_it_listens(&self, real: &Real, net: &Namespace, at: SocketAddr) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let ports = real.ports(at);
+        while !ports.iter().try_fold(true, |all, port| anyhow::Ok(all && net.listens(*port)?))? {
+            interrupt::check()?;
+            ensure!(Instant::now() < deadline, "the lab itself: nobody listens at {at}: {:#?}", self.lines());
+            // `/proc` has no events.
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Its process id; of a server with workers, the first process'.
@@ -169,17 +179,6 @@ impl Drop for Backend {
             children.iter().for_each(|pid| drop(child::signal_process(*pid, Signal::KILL)));
         }
     }
-}
-
-fn wait_until_it_listens(process: &Child, net: &Namespace, at: SocketAddr) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while !net.listens(at.port())? {
-        interrupt::check()?;
-        ensure!(Instant::now() < deadline, "the lab itself: nobody listens at {at}: {:#?}", process.stderr.all());
-        // `/proc` has no events.
-        thread::sleep(Duration::from_millis(5));
-    }
-    Ok(())
 }
 
 fn milliseconds(number: u32) -> Duration {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use crate::backend::{Backend, Kind, Probe, Real, Server};
+use crate::backend::{Backend, Probe, Real, Server};
 use crate::client::Client;
 use crate::interrupt;
 use crate::nginx::{Nginx, frame};
@@ -49,15 +49,11 @@ impl Fleet {
     pub fn set_up(shape: Shape, reals: &[Real], keepalive_timeout: &str) -> Result<Self> {
         let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
         let net = Topology::build(shape, Family::V4, scratch.path())?;
-        let ships = thread::scope(|scope| {
-            let launch = |(index, real)| {
-                let (net, dir) = (&net, scratch.path());
-                scope.spawn(move || Ship::launch(net, real, index, dir))
-            };
-            let started: Vec<_> = (0..).zip(reals.iter().copied()).map(launch).collect();
-            let ended = started.into_iter().map(|ship| ship.join().unwrap_or_else(|_| anyhow::bail!("a panic")));
-            ended.collect::<Result<Vec<_>>>()
-        })?;
+        let launch = |(index, real)| Ship::launch(&net, real, index, scratch.path());
+        let ships: Vec<Ship> = (0..).zip(reals.iter().copied()).map(launch).collect::<Result<_>>()?;
+        for ship in &ships {
+            ship.backend.wait_until_it_listens(&ship.real, net.backend(), ship.server)?;
+        }
         let dir = scratch.path().join("nginx");
         let text = configure(&ships, keepalive_timeout, &dir)?;
         let front = ships.first().context("the lab itself: a fleet of nothing")?.front;
@@ -108,9 +104,8 @@ impl Fleet {
         ship.real.idle = idle;
         ship.backend.terminate()?;
         ship.backend.wait()?;
-        let backend = Backend::start(&Kind::Real(ship.real), self.net.backend(), ship.server, &ship.dir)?;
-        ship.backend = backend.context("the lab itself: no backend")?;
-        Ok(())
+        ship.backend = Backend::launch(&ship.real, self.net.backend(), ship.server, &ship.dir)?;
+        ship.backend.wait_until_it_listens(&ship.real, self.net.backend(), ship.server)
     }
 
     /// Where its files lie.
@@ -125,8 +120,7 @@ impl Ship {
         let front = SocketAddr::new(net.front_address(), FRONT_PORT + index);
         let name = format!("{}{}_{index}", real.server.name(), if real.tls { "_tls" } else { "" });
         let dir = dir.join(&name);
-        let backend = Backend::start(&Kind::Real(real), net.backend(), server, &dir)?;
-        let backend = backend.context("the lab itself: no backend")?;
+        let backend = Backend::launch(&real, net.backend(), server, &dir)?;
         Ok(Self { real, server, name, front, backend, dir })
     }
 

@@ -20,7 +20,7 @@ const overHttp2 = done => {
   const stream = session.request({ ':path': '/ok' });
   stream.on('data', () => {});
   stream.on('end', () => { last = now(); });
-  session.on('goaway', () => done(now() - last));
+  session.once('goaway', () => done(now() - last));
   session.on('error', error => say({ error: String(error) }));
 };
 

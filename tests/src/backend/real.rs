@@ -60,8 +60,14 @@ impl Server {
 }
 
 impl Real {
-    /// How to start it, with what has to be started behind it before.
-    pub(super) fn launch(&self, listen: SocketAddr, dir: &Path) -> Result<(Launch, Option<(Launch, SocketAddr)>)> {
+    /// The ports at which somebody listens then.
+    pub(super) fn ports(&self, listen: SocketAddr) -> Vec<u16> {
+        let behind = (self.server == Server::Haproxy).then(|| behind(listen).port());
+        [listen.port()].into_iter().chain(behind).collect()
+    }
+
+    /// How to start it, and what stands behind it.
+    pub(super) fn launch(&self, listen: SocketAddr, dir: &Path) -> Result<(Launch, Option<Launch>)> {
         let Self { server, idle, tls } = *self;
         let node = Node { idle, tls, ..Node::default() };
         let launch = match server {
@@ -71,13 +77,18 @@ impl Real {
             Server::Uvicorn => uvicorn::launch(listen, idle, tls, dir)?,
             Server::Apache => apache::launch(listen, idle, tls, dir)?,
             Server::Haproxy => {
-                let at = SocketAddr::new(listen.ip(), listen.port() + 1000);
+                let at = behind(listen);
                 let behind = Node { idle: LONG, ..node }.launch(at, dir)?;
-                return Ok((haproxy::launch(listen, idle, at, dir)?, Some((behind, at))));
+                return Ok((haproxy::launch(listen, idle, at, dir)?, Some(behind)));
             }
         };
         Ok((launch, None))
     }
+}
+
+/// Where the server behind a proxy listens.
+fn behind(listen: SocketAddr) -> SocketAddr {
+    SocketAddr::new(listen.ip(), listen.port() + 1000)
 }
 
 pub(super) fn write_application(dir: &Path) -> Result<()> {
