@@ -1,18 +1,32 @@
-//! A backend as the lab sees it: the fault backend or a real Node, and the events that it tells.
+//! A backend as the lab sees it: the fault backend or a real server, and the events that it tells.
 
-use std::fs;
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
-use std::time::Duration;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 
+mod apache;
+mod certificate;
+mod gunicorn;
+mod haproxy;
+mod node;
+mod probe;
+mod real;
+mod uvicorn;
+
+use certificate::certificate;
+use node::Node;
+pub use probe::Probe;
+pub use real::{Real, Server};
+
 use crate::cell::Speech;
-use crate::child::{Child, Launch};
+use crate::child::{self, Child, Launch};
+use crate::interrupt;
 use crate::namespace::Namespace;
 use crate::programs;
 
@@ -21,33 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The events by which a connection that was accepted ends.
 const CLOSES: &[&str] = &["idle_close", "client_closed", "closed_unread"];
-
-/// An ordinary Node server that tells when a connection of its ends. With TLS it says `close_notify` before it closes an
-/// idle connection, as most servers do and Node's own timer does not.
-const NODE_SERVER: &str = r"
-const [address, port, keepAlive, pem] = process.argv.slice(2);
-const say = (event, peer) => process.stdout.write(JSON.stringify({ event, peer }) + '\n');
-const secrets = pem && require('fs').readFileSync(pem);
-const server = pem ? require('https').createServer({ key: secrets, cert: secrets }) : require('http').createServer();
-server.keepAliveTimeout = pem ? 0 : Number(keepAlive);
-server.on('request', (request, response) => {
-  const socket = request.socket;
-  clearTimeout(socket.idle);
-  if (pem) response.on('finish', () => { socket.idle = setTimeout(() => { socket.over = true; socket.end(); }, Number(keepAlive)); });
-  response.end('ok\n');
-});
-server.on(pem ? 'secureConnection' : 'connection', socket => {
-  const host = socket.remoteFamily === 'IPv6' ? `[${socket.remoteAddress}]` : socket.remoteAddress;
-  const peer = `${host}:${socket.remotePort}`;
-  say('accepted', peer);
-  let byPeer = false;
-  socket.on('end', () => { byPeer = !socket.over; });
-  // Whoever is still writing when the other end resets gets an error, and then 'close'.
-  socket.on('error', () => {});
-  socket.on('close', () => say(byPeer ? 'client_closed' : 'idle_close', peer));
-});
-server.listen(Number(port), address, () => say('ready', null));
-";
 
 /// Which backend to run.
 #[derive(Debug, Clone)]
@@ -60,6 +47,8 @@ pub enum Kind {
     Node(u32),
     /// Node with TLS, for [`crate::nginx::Settings::tls`], that closes an idle connection after so many milliseconds.
     NodeTls(u32),
+    /// A server that people run, with its own idle timeout.
+    Real(Real),
     /// Nobody listens.
     Nobody,
 }
@@ -77,13 +66,21 @@ pub struct Event {
 #[derive(Debug)]
 pub struct Backend {
     process: Child,
+    /// The server behind a proxy.
+    _behind: Option<Child>,
 }
 
 impl Backend {
     /// Starts a backend inside `net`; none if the kind is [`Kind::Nobody`].
     pub fn start(kind: &Kind, net: &Namespace, listen: SocketAddr, dir: &Path) -> Result<Option<Self>> {
+        fs::create_dir_all(dir)?;
         let launch = match kind {
             Kind::Nobody => return Ok(None),
+            Kind::Real(real) => {
+                let backend = Self::launch(real, net, listen, dir)?;
+                backend.wait_until_it_listens(real, net, listen)?;
+                return Ok(Some(backend));
+            }
             Kind::Fault(flags) => Launch::new("the fault backend", programs::lab()?)
                 .args(["backend", "--listen", &listen.to_string()])
                 .args(*flags),
@@ -94,12 +91,38 @@ impl Backend {
                     .args(speech.backend_flags());
                 if *speech == Speech::Tls { launch.arg("--tls").arg(certificate(dir)?) } else { launch }
             }
-            Kind::Node(keep_alive_ms) => node(listen, *keep_alive_ms, dir)?,
-            Kind::NodeTls(keep_alive_ms) => node(listen, *keep_alive_ms, dir)?.arg(certificate(dir)?),
+            Kind::Node(keep_alive_ms) => {
+                Node { idle: milliseconds(*keep_alive_ms), ..Node::default() }.launch(listen, dir)?
+            }
+            Kind::NodeTls(keep_alive_ms) => {
+                let idle = milliseconds(*keep_alive_ms);
+                Node { idle, tls: true, farewell: true, http2: false }.launch(listen, dir)?
+            }
         };
-        let backend = Self { process: launch.inside(net).start()? };
+        let backend = Self { process: launch.inside(net).start()?, _behind: None };
         backend.wait_for("ready", 0)?;
         Ok(Some(backend))
+    }
+
+    /// Starts a real server without waiting for it; for the thread that outlives it, since it ends with its parent.
+    pub fn launch(real: &Real, net: &Namespace, listen: SocketAddr, dir: &Path) -> Result<Self> {
+        fs::create_dir_all(dir)?;
+        let (launch, behind) = real.launch(listen, dir)?;
+        let behind = behind.map(|launch| launch.inside(net).start()).transpose()?;
+        Ok(Self { process: launch.inside(net).start()?, _behind: behind })
+    }
+
+    /// Waits until it listens, and so does what is behind it.
+    pub fn wait_until_it_listens(&self, real: &Real, net: &Namespace, at: SocketAddr) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let ports = real.ports(at);
+        while !ports.iter().try_fold(true, |all, port| anyhow::Ok(all && net.listens(*port)?))? {
+            interrupt::check()?;
+            ensure!(Instant::now() < deadline, "the lab itself: nobody listens at {at}: {:#?}", self.lines());
+            // `/proc` has no events.
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Its process id; of a server with workers, the first process'.
@@ -160,24 +183,22 @@ impl Backend {
     }
 }
 
-fn node(listen: SocketAddr, keep_alive_ms: u32, dir: &Path) -> Result<Launch> {
-    let script = dir.join("server.js");
-    fs::write(&script, NODE_SERVER)?;
-    let arguments = [listen.ip().to_string(), listen.port().to_string(), keep_alive_ms.to_string()];
-    Ok(Launch::new("node", programs::node()?).arg(script).args(arguments))
+impl Drop for Backend {
+    fn drop(&mut self) {
+        // Who has children ends them on SIGTERM; who did not is ended by its id, and so is each of them.
+        let children = child::children_of(self.pid()).unwrap_or_default();
+        if children.is_empty() {
+            return;
+        }
+        let ended = self.process.signal(Signal::TERM).and_then(|()| self.process.wait(PATIENCE).map(drop));
+        if ended.is_err() {
+            children.iter().for_each(|pid| drop(child::signal_process(*pid, Signal::KILL)));
+        }
+    }
 }
 
-/// A key and a certificate that nobody signed, in one file.
-fn certificate(dir: &Path) -> Result<PathBuf> {
-    let pem = dir.join("backend.pem");
-    let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=backend";
-    let mut openssl = Command::new("openssl");
-    openssl.args(request.split(' ')).arg("-keyout").arg(&pem).arg("-out").arg(dir.join("certificate.pem"));
-    let made = openssl.output().context("the lab itself: no openssl")?;
-    ensure!(made.status.success(), "the lab itself: {}", String::from_utf8_lossy(&made.stderr));
-    let certificate = fs::read(dir.join("certificate.pem"))?;
-    fs::OpenOptions::new().append(true).open(&pem)?.write_all(&certificate)?;
-    Ok(pem)
+fn milliseconds(number: u32) -> Duration {
+    Duration::from_millis(number.into())
 }
 
 fn parse(line: &str) -> Option<Event> {

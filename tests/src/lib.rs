@@ -19,6 +19,7 @@ pub mod counters;
 pub mod demo;
 pub mod enter;
 pub mod fault;
+pub mod fleet;
 pub mod interrupt;
 pub mod judge;
 pub mod lines;

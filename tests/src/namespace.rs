@@ -81,14 +81,26 @@ impl Namespace {
     /// Whether a process in this namespace listens at `port`.
     pub fn listens(&self, port: u16) -> Result<bool> {
         // The kernel's own table, because a connection attempt would itself be answered with a reset.
+        let port = format!(":{port:04X}");
+        Ok(self.sockets()?.iter().any(|(local, _, state)| local.ends_with(&port) && state == "0A"))
+    }
+
+    /// How many connections from this namespace to port `port` nobody here has closed yet.
+    pub fn connections_to(&self, port: u16) -> Result<usize> {
+        let port = format!(":{port:04X}");
+        let open = |state: &str| state == "01" || state == "08";
+        Ok(self.sockets()?.iter().filter(|(_, remote, state)| remote.ends_with(&port) && open(state)).count())
+    }
+
+    /// Local end, remote end and state of each TCP socket, as the kernel's table writes them.
+    fn sockets(&self) -> Result<Vec<(String, String, String)>> {
         let table = |file: &str| fs::read_to_string(format!("/proc/{}/net/{file}", self.pid()));
         let tables = table("tcp")? + &table("tcp6")?;
-        let listening = |row: &str| {
-            let mut columns = row.split_whitespace().skip(1);
-            let local = columns.next().unwrap_or_default();
-            local.ends_with(&format!(":{port:04X}")) && columns.nth(1) == Some("0A")
+        let socket = |row: &str| {
+            let mut columns = row.split_whitespace().skip(1).map(str::to_owned);
+            Some((columns.next()?, columns.next()?, columns.next()?))
         };
-        Ok(tables.lines().any(listening))
+        Ok(tables.lines().filter_map(socket).collect())
     }
 }
 

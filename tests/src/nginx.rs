@@ -80,12 +80,26 @@ impl Nginx {
         servers: &[SocketAddr],
     ) -> Result<Self> {
         fs::create_dir_all(dir)?;
+        let text = configure(settings, dir, listen, servers)?;
+        Self::start_written(program, net, dir, &text, listen, settings.workers as usize)
+    }
+
+    /// Starts nginx with this text as its configuration, which lets so many workers listen at `listen`.
+    pub fn start_written(
+        program: &Path,
+        net: &Namespace,
+        dir: &Path,
+        text: &str,
+        listen: SocketAddr,
+        workers: usize,
+    ) -> Result<Self> {
+        fs::create_dir_all(dir)?;
         let configuration = dir.join("nginx.conf");
-        fs::write(&configuration, configure(settings, dir, listen, servers)?)?;
+        fs::write(&configuration, text)?;
         let launch = Launch::new("nginx", program).inside(net).gently();
         let launch = launch.arg("-p").arg(dir).arg("-e").arg(dir.join("error.log")).arg("-c").arg(&configuration);
         let nginx = Self { master: launch.start()?, dir: dir.to_owned() };
-        let up = || Ok(net.listens(listen.port())? && nginx.workers()?.len() == settings.workers as usize);
+        let up = || Ok(net.listens(listen.port())? && nginx.workers()?.len() == workers);
         nginx.wait_until("come up", up)?;
         Ok(nginx)
     }
@@ -199,7 +213,6 @@ fn is_stopped(pid: u32) -> bool {
 pub fn configure(settings: &Settings, dir: &Path, listen: SocketAddr, servers: &[SocketAddr]) -> Result<String> {
     let Settings { workers, keepalive, keepalive_timeout, timeout, tls, server: parameters, location } = settings;
     let scheme = if *tls { "https" } else { "http" };
-    let dir = dir.display();
     let mut upstream = String::new();
     for server in servers {
         writeln!(upstream, "    server {server} {parameters};")?;
@@ -207,6 +220,21 @@ pub fn configure(settings: &Settings, dir: &Path, listen: SocketAddr, servers: &
     if *keepalive > 0 {
         writeln!(upstream, "    keepalive {keepalive};\n    keepalive_timeout {keepalive_timeout};")?;
     }
+    let http = format!(
+        "  access_log {}/access.log;\n\
+         \x20 upstream backend {{\n{upstream}  }}\n\
+         \x20 server {{\n    listen {listen};\n    location / {{\n      proxy_pass {scheme}://backend;\n\
+         \x20     proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n\
+         \x20     proxy_connect_timeout {timeout};\n      proxy_send_timeout {timeout};\n      proxy_read_timeout {timeout};\n\
+         \x20     {location}\n    }}\n  }}\n",
+        dir.display()
+    );
+    frame(*workers, dir, &http)
+}
+
+/// The text of a configuration with this in its `http` block, whose files lie in `dir`.
+pub fn frame(workers: u32, dir: &Path, http: &str) -> Result<String> {
+    let dir = dir.display();
     let mut temporary = String::new();
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(temporary, "  {kind}_temp_path {dir}/{kind};")?;
@@ -215,11 +243,6 @@ pub fn configure(settings: &Settings, dir: &Path, listen: SocketAddr, servers: &
     Ok(format!(
         "daemon off;\nuser root;\nworker_processes {workers};\npid {dir}/nginx.pid;\nerror_log {dir}/error.log error;\n\
          events {{ worker_connections 512; }}\n\
-         http {{\n  access_log {dir}/access.log;\n{temporary}\
-         \x20 upstream backend {{\n{upstream}  }}\n\
-         \x20 server {{\n    listen {listen};\n    location / {{\n      proxy_pass {scheme}://backend;\n\
-         \x20     proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n\
-         \x20     proxy_connect_timeout {timeout};\n      proxy_send_timeout {timeout};\n      proxy_read_timeout {timeout};\n\
-         \x20     {location}\n    }}\n  }}\n}}\n"
+         http {{\n{temporary}{http}}}\n"
     ))
 }

@@ -242,6 +242,18 @@ impl Daemon {
         Ok(sum)
     }
 
+    /// How long it says that `server` keeps idle connections.
+    pub fn learned_idle_timeout(&self, server: SocketAddr) -> Result<Option<Duration>> {
+        let (_, text) = self.get("/metrics")?;
+        let server = format!("server=\"{server}\"");
+        let is_wanted = |line: &&str| {
+            let metric = line.starts_with("reset_observer_upstream_idle_timeout_seconds{");
+            metric && line.contains("side=\"backend\"") && line.contains(&server)
+        };
+        let sample = text.lines().find(is_wanted).and_then(|line| line.split_whitespace().next_back());
+        sample.map(|value| Ok(Duration::from_secs_f64(value.parse()?))).transpose()
+    }
+
     /// Everything on its standard error.
     pub fn complaints(&self) -> Vec<String> {
         self.observer.complaints()

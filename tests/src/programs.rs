@@ -19,6 +19,27 @@ pub fn node() -> Result<PathBuf> {
     find("node", "LAB_NODE", None)
 }
 
+/// The gunicorn to run.
+pub fn gunicorn() -> Result<PathBuf> {
+    find("gunicorn", "LAB_GUNICORN", None)
+}
+
+/// The uvicorn to run.
+pub fn uvicorn() -> Result<PathBuf> {
+    find("uvicorn", "LAB_UVICORN", None)
+}
+
+/// The Apache httpd to run, which lies where only root's shell looks.
+pub fn apache() -> Result<PathBuf> {
+    find("apache2", "LAB_APACHE", Some("/usr/sbin/apache2".into()))
+}
+
+/// The haproxy to run: `LAB_HAPROXY`, else the one that `cargo xtask setup` unpacks, else the one in `PATH`.
+pub fn haproxy() -> Result<PathBuf> {
+    let unpacked = cache_dir().map(|cache| cache.join("haproxy/usr/sbin/haproxy"));
+    find("haproxy", "LAB_HAPROXY", unpacked)
+}
+
 /// The observer under test: `RESET_OBSERVER`, else the one built beside the lab.
 pub fn observer() -> Result<PathBuf> {
     let beside = lab()?.with_file_name("reset-observer");

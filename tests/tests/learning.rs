@@ -164,12 +164,5 @@ fn wait_until_learned(daemon: &Daemon, stage: &Stage) -> Result<Duration> {
 }
 
 fn learned(daemon: &Daemon, stage: &Stage) -> Result<Option<Duration>> {
-    let (_, text) = daemon.get("/metrics")?;
-    let server = format!("server=\"{}\"", stage.server());
-    let is_wanted = |line: &&str| {
-        let metric = line.starts_with("reset_observer_upstream_idle_timeout_seconds{");
-        metric && line.contains("side=\"backend\"") && line.contains(&server)
-    };
-    let sample = text.lines().find(is_wanted).and_then(|line| line.split_whitespace().next_back());
-    sample.map(|value| Ok(Duration::from_secs_f64(value.parse()?))).transpose()
+    daemon.learned_idle_timeout(stage.server())
 }

@@ -1,28 +1,40 @@
-//! What the lab runs besides itself: nginx, Node, and the tools that make namespaces, routers and wires.
+//! What the lab runs besides itself: nginx, backends, load, and the tools that make namespaces, routers and wires.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{apt, missing::Missing, nginx, program::find};
+use crate::{
+    apt,
+    missing::Missing,
+    program::find,
+    unpacked::{HAPROXY, NGINX},
+};
 
 /// The programs whose paths the lab is told.
 pub(crate) struct LabTools {
     pub(crate) nginx: PathBuf,
     pub(crate) node: PathBuf,
+    pub(crate) haproxy: PathBuf,
 }
 
 impl LabTools {
     /// Tells a command where the lab's programs are.
     pub(crate) fn tell(&self, command: &mut Command) {
-        command.env("LAB_NGINX", &self.nginx).env("LAB_NODE", &self.node);
+        command.env("LAB_NGINX", &self.nginx).env("LAB_NODE", &self.node).env("LAB_HAPROXY", &self.haproxy);
     }
 }
 
-/// A program that the lab calls, and the Debian package that it comes in.
-const TOOLS: [(&str, &str); 9] = [
+/// A program that the lab calls, and the Debian package that it comes in. None of them starts a service: of Apache it is
+/// the package of the program alone.
+const TOOLS: [(&str, &str); 14] = [
     ("node", "nodejs"),
+    ("gunicorn", "gunicorn"),
+    ("uvicorn", "uvicorn"),
+    ("apache2", "apache2-bin"),
+    ("openssl", "openssl"),
+    ("wrk", "wrk"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
     ("nft", "nftables"),
@@ -49,11 +61,7 @@ pub(crate) fn ensure() -> Result<LabTools> {
         }
         apt::install(&why, &packages)?;
     }
-    let nginx = match nginx::find_here()? {
-        Some(nginx) => nginx,
-        None => nginx::unpack()?,
-    };
-    tools(nginx)
+    tools(NGINX.ensure()?, HAPROXY.ensure()?)
 }
 
 /// Says what `ensure` would find, installing nothing.
@@ -63,15 +71,12 @@ pub(crate) fn check() -> Result<LabTools> {
         let what = format!("the lab lacks {}; `cargo xtask setup` installs them, or", packages.join(", "));
         return Err(Missing::error(what, apt::by_hand(&packages)));
     }
-    match nginx::find_here()? {
-        Some(nginx) => tools(nginx),
-        None => Err(Missing::error("the lab lacks an nginx, which setup unpacks", ["cargo xtask setup".into()])),
-    }
+    tools(NGINX.check()?, HAPROXY.check()?)
 }
 
-fn tools(nginx: PathBuf) -> Result<LabTools> {
+fn tools(nginx: PathBuf, haproxy: PathBuf) -> Result<LabTools> {
     match find("node") {
-        Some(node) => Ok(LabTools { nginx, node }),
+        Some(node) => Ok(LabTools { nginx, node, haproxy }),
         None => Err(Missing::error("nodejs is installed, but there is no `node` in PATH", [])),
     }
 }

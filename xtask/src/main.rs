@@ -4,11 +4,11 @@
 mod apt;
 mod lab_tools;
 mod missing;
-mod nginx;
 mod pins;
 mod program;
 mod task;
 mod toolchain;
+mod unpacked;
 mod vm;
 mod workspace;
 

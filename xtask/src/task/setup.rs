@@ -14,6 +14,6 @@ pub(crate) fn setup(pins: &Pins, check: bool, without_lab: bool) -> Result<()> {
     }
     let tools = if check { lab_tools::check() } else { lab_tools::ensure() };
     let tools = tools.inspect_err(|_| eprintln!("lab: incomplete"))?;
-    println!("lab: {} and {}", tools.nginx.display(), tools.node.display());
+    println!("lab: {}, {} and {}", tools.nginx.display(), tools.node.display(), tools.haproxy.display());
     Ok(())
 }
