@@ -15,6 +15,7 @@ use crate::{
     correlate::{Case, Correlator, IdleTimeout, LogDesk, MAX_SERVERS, learned::Learned},
     counts::{DecodeCounts, KernelCounts},
     decode::Decoder,
+    episode::{Episode, Episodes},
     mismatch::{News, Sides, Watch},
     nginx::{
         configurations::Configurations,
@@ -37,6 +38,7 @@ pub struct Pipeline {
     attributor: Attributor,
     correlator: Correlator,
     logs: LogDesk,
+    episodes: Episodes,
     watch: Watch,
     /// Servers of which something may be new since the last look.
     to_look_at: BTreeSet<SocketAddr>,
@@ -55,6 +57,7 @@ impl Pipeline {
             attributor,
             correlator,
             logs,
+            episodes: Episodes::new(settle),
             watch: Watch::default(),
             to_look_at: BTreeSet::new(),
             seen_configurations: None,
@@ -110,7 +113,19 @@ impl Pipeline {
             let (label, settings) = self.attributor.upstream(worker, connection.ends().remote);
             connection.name_upstream(label, settings);
         }
-        verdict(&case)
+        let verdict = verdict(&case);
+        let episode = self.episodes.take(&case, &verdict);
+        Verdict { episode, ..verdict }
+    }
+
+    /// The episodes that are over by `now`, each once.
+    pub fn episodes(&mut self, now: KernelTime) -> Vec<Episode> {
+        self.episodes.poll(now)
+    }
+
+    /// The episodes that go on, as they are: after [`Self::flush`], the end of a session.
+    pub fn flush_episodes(&mut self) -> Vec<Episode> {
+        self.episodes.flush()
     }
 
     /// Takes a line of an error log.
@@ -157,7 +172,8 @@ impl Pipeline {
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {
         let look = self.attributor.next_look();
-        self.correlator.next_deadline().into_iter().chain(look).chain(self.logs.next_deadline()).min()
+        let verdicts = self.correlator.next_deadline().into_iter().chain(self.logs.next_deadline());
+        verdicts.chain(look).chain(self.episodes.next_deadline()).min()
     }
 
     /// Resets by leg, brought up to date with the kernel's counters.

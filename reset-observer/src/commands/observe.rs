@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     cli::{ObserveArgs, OutputFormat, StatePlace},
+    episode::Episode,
     sink::{
         Output, OutputError,
         clock::WallClock,
@@ -80,6 +81,7 @@ impl<'a> Observation<'a> {
             tokio::select! {
                 verdicts = session.next() => {
                     self.show_all(&verdicts?)?;
+                    self.show_episodes(&session.episodes())?;
                     self.show_news(session)?;
                 }
                 _ = loss_check.tick() => self.show_losses(session)?,
@@ -117,6 +119,14 @@ impl<'a> Observation<'a> {
         Ok(())
     }
 
+    fn show_episodes(&mut self, episodes: &[Episode]) -> anyhow::Result<()> {
+        for episode in episodes {
+            self.summary.add_episode(episode);
+            self.output.episode(episode)?;
+        }
+        Ok(())
+    }
+
     fn show_news(&mut self, session: &Session) -> anyhow::Result<()> {
         for news in session.upstream_news() {
             self.output.upstream(&news)?;
@@ -140,6 +150,7 @@ impl<'a> Observation<'a> {
     fn end(&mut self, session: &mut Session) -> anyhow::Result<()> {
         let last = session.finish();
         self.show_all(&last)?;
+        self.show_episodes(&session.last_episodes())?;
         self.show_news(session)?;
         self.show_losses(session)?;
         let core = session.core();

@@ -17,6 +17,7 @@ use crate::{
     container::{Containers, node_name},
     counts::{KernelCounts, ProgramRuns},
     decode::Decoder,
+    episode::Episode,
     kernel::{
         self,
         btf::Btf,
@@ -167,6 +168,16 @@ impl Session {
         let verdicts = lock(&self.core).pipeline.due(now());
         self.follow_logs();
         Ok(verdicts)
+    }
+
+    /// The episodes that are over, each once.
+    pub(super) fn episodes(&self) -> Vec<Episode> {
+        lock(&self.core).pipeline.episodes(now())
+    }
+
+    /// The episodes that go on, at the end.
+    pub(super) fn last_episodes(&self) -> Vec<Episode> {
+        lock(&self.core).pipeline.flush_episodes()
     }
 
     /// What is new about the idle timeouts of upstream servers since the last call.
