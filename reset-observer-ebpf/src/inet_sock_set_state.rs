@@ -40,7 +40,7 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
         }
         (old, TCP_CLOSE) => {
             if old == TCP_SYN_SENT && last_change::reset_received_in(sk) == 0 && owner::is_current(sk) {
-                emit(ctx, sk, Hook::CloseUnacked, old, new);
+                emit(ctx, sk, Hook::CloseUnacked, old, TCP_CLOSE);
             }
             closed(sk, old);
         }

@@ -15,6 +15,7 @@ mod idle;
 mod middlebox;
 mod proxy;
 mod race;
+mod raise;
 
 pub use conclude::conclude;
 use facts::Facts;

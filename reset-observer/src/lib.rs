@@ -14,6 +14,7 @@ pub mod container;
 pub mod correlate;
 pub mod counts;
 pub mod decode;
+pub mod episode;
 pub mod http;
 pub mod kernel;
 pub mod mismatch;

@@ -15,6 +15,7 @@ use crate::{
     correlate::{Case, Correlator, IdleTimeout, LogDesk, MAX_SERVERS, learned::Learned},
     counts::{DecodeCounts, KernelCounts},
     decode::Decoder,
+    episode::{Episode, Episodes},
     mismatch::{News, Sides, Watch},
     nginx::{
         configurations::Configurations,
@@ -46,6 +47,9 @@ pub struct Pipeline {
     places: Places,
     correlator: Correlator,
     logs: LogDesk,
+    episodes: Episodes,
+    /// Episodes that nobody has taken yet.
+    over: Vec<Episode>,
     watch: Watch,
     /// Servers of which something may be new since the last look.
     to_look_at: BTreeSet<SocketAddr>,
@@ -76,6 +80,8 @@ impl Pipeline {
             places,
             correlator,
             logs,
+            episodes: Episodes::new(settle),
+            over: Vec::new(),
             watch: Watch::default(),
             to_look_at: BTreeSet::new(),
             seen_configurations: None,
@@ -159,6 +165,7 @@ impl Pipeline {
         self.to_look_at.extend(upstream.map(|case| case.connection.ends().remote));
         cases.extend(due.into_iter().filter_map(|case| self.logs.complete(case)));
         let verdicts = cases.into_iter().map(|case| self.verdict(case)).collect();
+        self.over.extend(self.episodes.poll(now));
         self.tape.iter_mut().for_each(|tape| tape.due(now));
         verdicts
     }
@@ -173,7 +180,14 @@ impl Pipeline {
             self.tape.iter_mut().for_each(|tape| tape.named(Some(worker), remote, &name));
             connection.name_upstream(name.0, name.1);
         }
-        verdict(&case)
+        let verdict = verdict(&case);
+        let episode = self.episodes.take(&case, &verdict);
+        Verdict { episode, ..verdict }
+    }
+
+    /// The episodes that were over at the last call of [`Self::due`], each once; after [`Self::flush`], those that went on.
+    pub fn take_episodes(&mut self) -> Vec<Episode> {
+        std::mem::take(&mut self.over)
     }
 
     /// Takes a line of an error log.
@@ -234,6 +248,7 @@ impl Pipeline {
         let mut cases: Vec<Case> = left.into_iter().filter_map(|case| self.logs.complete(case)).collect();
         cases.extend(self.logs.flush());
         let verdicts = cases.into_iter().map(|case| self.verdict(case)).collect();
+        self.over.extend(self.episodes.flush());
         self.tape.iter_mut().for_each(|tape| tape.context(Context::Flush));
         verdicts
     }
@@ -242,7 +257,8 @@ impl Pipeline {
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {
         let look = self.places.next_look();
-        self.correlator.next_deadline().into_iter().chain(look).chain(self.logs.next_deadline()).min()
+        let verdicts = self.correlator.next_deadline().into_iter().chain(self.logs.next_deadline());
+        verdicts.chain(look).chain(self.episodes.next_deadline()).min()
     }
 
     /// Resets by leg, brought up to date with the kernel's counters.

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, error, fmt, io};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
+    episode::Episode,
     record::KernelTime,
     sink::{summary::Summary, upstream::UpstreamNews},
     verdict::Verdict,
@@ -12,6 +13,7 @@ use crate::{
 
 pub mod checks;
 pub mod clock;
+mod episode;
 #[cfg(test)]
 mod example;
 pub mod json;
@@ -37,6 +39,11 @@ pub trait Output {
     /// # Errors
     /// See [`OutputError`].
     fn verdict(&mut self, verdict: &Verdict) -> Result<(), OutputError>;
+    /// A crash or restart of a server is over, or the session is.
+    ///
+    /// # Errors
+    /// See [`OutputError`].
+    fn episode(&mut self, episode: &Episode) -> Result<(), OutputError>;
     /// Something is new about both sides of the idle connections to a server.
     ///
     /// # Errors

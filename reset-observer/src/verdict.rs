@@ -127,9 +127,11 @@ pub(crate) use closed_enum;
 
 mod evidence;
 mod part;
+mod raise;
 
 pub use evidence::Evidence;
 pub use part::{Backend, Bytes, Request, RstPacket, Timing};
+pub use raise::WouldRaise;
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,10 +234,14 @@ pub struct Verdict {
     pub backend: Option<Backend>,
     /// What decided it, strongest first.
     pub evidence: Vec<Evidence>,
+    /// What would have raised the confidence; empty where it is high.
+    pub would_raise: Vec<WouldRaise>,
     /// The request.
     pub request: Option<Request>,
     /// What to change; `null` where nothing is wrong.
     pub advice: Option<String>,
+    /// The crash or restart of the server that it belongs to, by the name of the episode.
+    pub episode: Option<String>,
 }
 
 #[cfg(test)]
@@ -249,6 +255,9 @@ mod tests {
         }
         for evidence in Evidence::ALL {
             assert_eq!(serde_json::to_string(evidence).unwrap(), format!("\"{evidence}\""));
+        }
+        for would in WouldRaise::ALL {
+            assert_eq!(serde_json::to_string(would).unwrap(), format!("\"{would}\""));
         }
     }
 }

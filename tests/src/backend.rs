@@ -177,6 +177,16 @@ impl Backend {
         self.process.signal(Signal::TERM)
     }
 
+    /// Stops it where it stands, until [`Backend::go_on`].
+    pub fn hold_still(&self) -> Result<()> {
+        self.process.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) -> Result<()> {
+        self.process.signal(Signal::CONT)
+    }
+
     /// Waits until it has ended, and tells how.
     pub fn wait(&mut self) -> Result<ExitStatus> {
         self.process.wait(PATIENCE)

@@ -164,7 +164,7 @@ impl Stage {
 fn in_the_manner_of(speech: Speech, kind: &Kind) -> Kind {
     match kind {
         Kind::Fault(flags) => Kind::FaultIn(flags, speech),
-        Kind::FaultIn(..) | Kind::Node(_) | Kind::NodeTls(_) | Kind::Nobody => kind.clone(),
+        Kind::FaultIn(..) | Kind::Node(_) | Kind::NodeTls(_) | Kind::Real(_) | Kind::Nobody => kind.clone(),
     }
 }
 

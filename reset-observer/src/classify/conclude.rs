@@ -1,6 +1,6 @@
 //! From a case and its decision to the verdict that is shown.
 
-use super::Decision;
+use super::{Decision, raise::would_raise};
 use crate::{
     correlate::{Case, Connection, Logged},
     nginx::error_log::line::Client,
@@ -13,6 +13,7 @@ use crate::{
 pub fn conclude(case: &Case, decision: Decision) -> Verdict {
     let connection = &case.connection;
     let decisive = connection.decisive();
+    let would_raise = would_raise(case, &decision);
     Verdict {
         at: decisive.map_or(connection.first_at(), |record| record.at),
         cause: decision.cause,
@@ -34,8 +35,10 @@ pub fn conclude(case: &Case, decision: Decision) -> Verdict {
         reset_reason: connection.sent().and_then(|sent| sent.reset_reason.clone()),
         backend: case.peer.as_ref().map(backend),
         evidence: decision.evidence,
+        would_raise,
         request: request(case),
         advice: None,
+        episode: None,
     }
 }
 

@@ -272,29 +272,4 @@ fn a_connection_closed_before_its_first_request_was_turned_away_or_only_spare() 
     assert_eq!(says([fin(9000, unused)]), (Cause::IdleClose, Confidence::Medium));
 }
 
-/// A small generator of orders: every permutation of up to four events.
-fn orders(events: &[Attributed]) -> Vec<Vec<Attributed>> {
-    if events.is_empty() {
-        return vec![Vec::new()];
-    }
-    let mut all = Vec::new();
-    for first in 0..events.len() {
-        let mut rest = events.to_vec();
-        let event = rest.remove(first);
-        for mut order in orders(&rest) {
-            order.insert(0, event.clone());
-            all.push(order);
-        }
-    }
-    all
-}
-
-#[test]
-fn the_order_in_which_evidence_arrives_does_not_change_the_verdict() {
-    let crash = [fin(2000, acknowledged(at(1990))), exit_close(2000, Exit::Signal(9)), refused(2001)];
-    let abort = [reset(2000, TcpState::Established, acknowledged(at(1990))), peer_reset(2000), refused(2001)];
-    for events in [&crash, &abort] {
-        let decisions: Vec<Decision> = orders(events).into_iter().map(decide).collect();
-        assert!(decisions.iter().all(|decision| *decision == decisions[0]), "{decisions:#?}");
-    }
-}
+mod order;

@@ -5,7 +5,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
-use crate::verdict::{Cause, Evidence};
+use crate::verdict::{Cause, Evidence, WouldRaise};
 
 /// Flags of `explain`.
 #[derive(Clone, Copy, Debug, Args)]
@@ -22,13 +22,16 @@ pub enum Topic {
     Cause(Cause),
     /// What a verdict rests on.
     Evidence(Evidence),
+    /// What would have raised its confidence.
+    WouldRaise(WouldRaise),
 }
 
 impl Topic {
-    /// Every topic: the causes, then the evidence.
+    /// Every topic: the causes, the evidence, and what would have raised a confidence.
     pub fn all() -> impl Iterator<Item = Self> {
         let causes = Cause::ALL.iter().copied().map(Self::Cause);
-        causes.chain(Evidence::ALL.iter().copied().map(Self::Evidence))
+        let evidence = Evidence::ALL.iter().copied().map(Self::Evidence);
+        causes.chain(evidence).chain(WouldRaise::ALL.iter().copied().map(Self::WouldRaise))
     }
 
     /// The public name.
@@ -37,6 +40,7 @@ impl Topic {
         match self {
             Self::Cause(cause) => cause.as_str(),
             Self::Evidence(evidence) => evidence.as_str(),
+            Self::WouldRaise(would) => would.as_str(),
         }
     }
 }

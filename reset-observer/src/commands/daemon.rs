@@ -65,7 +65,12 @@ async fn watch(session: &mut Session, metrics: &Mutex<Metrics>) -> anyhow::Resul
         for sentence in session.upstream_news().iter().filter_map(UpstreamNews::sentence) {
             log::warn!("{sentence}");
         }
+        let episodes = session.episodes();
         let mut metrics = lock(metrics);
+        for episode in &episodes {
+            log::warn!("{episode}");
+            metrics.observe_episode(episode);
+        }
         for verdict in &verdicts {
             say(verdict);
             metrics.observe_verdict(verdict);

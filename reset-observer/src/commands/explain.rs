@@ -6,7 +6,7 @@ use super::Failure;
 use crate::{
     cli::{ExplainArgs, Topic},
     sink::{OutputError, page, table::Look, words},
-    verdict::{Cause, Evidence},
+    verdict::{Cause, Evidence, WouldRaise},
 };
 
 mod pages;
@@ -18,6 +18,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
         None => catalogue(look),
         Some(Topic::Cause(cause)) => page::render(pages::of_cause(cause), look),
         Some(Topic::Evidence(evidence)) => page::render(&about(evidence), look),
+        Some(Topic::WouldRaise(would)) => page::render(&how_to_raise(would), look),
     };
     match show(&text) {
         Ok(()) | Err(OutputError::ReaderGone) => Ok(()),
@@ -57,6 +58,12 @@ fn about(evidence: Evidence) -> String {
         pages::of_evidence(evidence).unwrap_or_default(),
         named.join(", ")
     )
+}
+
+/// How to have what would have raised a confidence, as a page.
+fn how_to_raise(would: WouldRaise) -> String {
+    let (words, text) = (words::would_raise(would), pages::of_would_raise(would).unwrap_or_default());
+    format!("# {would}\n\n`observe` says: \"surer with: {words}\".\n\n{text}\n")
 }
 
 #[cfg(test)]

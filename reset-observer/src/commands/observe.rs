@@ -56,6 +56,7 @@ impl Observation<'_> {
             tokio::select! {
                 verdicts = session.next() => {
                     self.showing.verdicts(&verdicts?)?;
+                    self.showing.episodes(&session.episodes())?;
                     self.showing.news(&session.upstream_news())?;
                 }
                 _ = loss_check.tick() => self.check_losses(session)?,
@@ -98,6 +99,7 @@ impl Observation<'_> {
     fn end(&mut self, session: &mut Session) -> anyhow::Result<()> {
         let last = session.finish();
         self.showing.verdicts(&last)?;
+        self.showing.episodes(&session.episodes())?;
         self.showing.news(&session.upstream_news())?;
         self.show_losses(session)?;
         let (core, at) = (session.core(), now());

@@ -58,7 +58,10 @@ fn present(step: Step, showing: &mut Showing, player: &mut Player) -> Result<boo
     match step {
         Step::Nothing => {}
         Step::Ready(ready) => showing.ready(&ready)?,
-        Step::Verdicts(verdicts) => showing.verdicts(&verdicts)?,
+        Step::Verdicts(verdicts) => {
+            showing.verdicts(&verdicts)?;
+            showing.episodes(&player.pipeline().take_episodes())?;
+        }
         Step::News(news) => showing.news(&news)?,
         Step::Counts(at, kernel) => {
             let decode = player.pipeline().counts();

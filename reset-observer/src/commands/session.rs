@@ -17,6 +17,7 @@ use crate::{
     container::{Containers, node_name},
     counts::{KernelCounts, ProgramRuns},
     decode::Decoder,
+    episode::Episode,
     kernel::{
         self,
         btf::Btf,
@@ -178,6 +179,11 @@ impl Session {
         self.follow_logs();
         self.save_recording(true);
         Ok(verdicts)
+    }
+
+    /// The episodes that are over, each once; after [`Self::finish`], also those that went on.
+    pub(super) fn episodes(&self) -> Vec<Episode> {
+        lock(&self.core).pipeline.take_episodes()
     }
 
     /// What is new about the idle timeouts of upstream servers since the last call.

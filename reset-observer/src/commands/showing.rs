@@ -9,6 +9,7 @@ use super::{Failure, losses::LossWatch};
 use crate::{
     cli::OutputFormat,
     counts::{DecodeCounts, KernelCounts},
+    episode::Episode,
     pipeline::Pipeline,
     record::KernelTime,
     sink::{
@@ -78,6 +79,14 @@ impl Showing {
 
     fn is_shown(&self, verdict: &Verdict) -> bool {
         self.all || (verdict.cause != Cause::IdleClose && (self.show_others || verdict.leg != Leg::Other))
+    }
+
+    pub(super) fn episodes(&mut self, episodes: &[Episode]) -> Result<()> {
+        for episode in episodes {
+            self.summary.add_episode(episode);
+            self.output.episode(episode)?;
+        }
+        Ok(())
     }
 
     pub(super) fn news(&mut self, news: &[UpstreamNews]) -> Result<()> {

@@ -62,8 +62,10 @@ pub(super) fn verdict() -> Verdict {
         reset_reason: None,
         backend: None,
         evidence: vec![Evidence::FinSeen, Evidence::FlightNeverAcked, Evidence::IdleMatchesLearnedTimeout],
+        would_raise: Vec::new(),
         request: Some(Request { line: "GET /ok HTTP/1.1".into(), client: "127.0.0.1".into(), host: Some("x".into()) }),
         advice: Some("set keepalive_timeout 800ms in upstream backend".into()),
+        episode: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::{
+    episode::Episode,
     record::KernelTime,
     sink::{
         Lost, Output, OutputError, Ready, checks::Check, clock::WallClock, summary::Summary, upstream::UpstreamNews,
@@ -24,6 +25,15 @@ struct Line<'a, T> {
     time: String,
     #[serde(flatten)]
     body: &'a T,
+}
+
+/// An episode with its bounds as wall-clock times.
+#[derive(Serialize)]
+struct EpisodeBody<'a> {
+    from: String,
+    to: String,
+    #[serde(flatten)]
+    episode: &'a Episode,
 }
 
 /// Writes JSON lines. Each line is written at once and flushed, so that a reader never sees half of one.
@@ -64,6 +74,11 @@ impl<W: Write> Output for JsonLines<W> {
 
     fn verdict(&mut self, verdict: &Verdict) -> Result<(), OutputError> {
         self.write("verdict", verdict.at, verdict)
+    }
+
+    fn episode(&mut self, episode: &Episode) -> Result<(), OutputError> {
+        let (from, to) = (self.clock.rfc3339(episode.from), self.clock.rfc3339(episode.to));
+        self.write("episode", episode.to, &EpisodeBody { from, to, episode })
     }
 
     fn upstream(&mut self, news: &UpstreamNews) -> Result<(), OutputError> {

@@ -16,6 +16,7 @@ use prometheus_client::{
 
 use crate::{
     counts::ProgramRuns,
+    episode::Episode,
     resets::{Direction, ResetTotals},
     sink::{
         losses::Stage,
@@ -30,7 +31,9 @@ mod upstreams;
 
 use error_log::{ByLeftOut, ByResult};
 pub use labels::{BuildInfo, Side};
-use labels::{ByCause, ByFeature, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage, ByVerdict, ByWorker};
+use labels::{
+    ByCause, ByEpisode, ByFeature, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage, ByVerdict, ByWorker,
+};
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -53,6 +56,7 @@ pub struct Metrics {
     sent_by_reason: Family<ByReason, Counter>,
     verdicts: Family<ByVerdict, Counter>,
     worker_verdicts: Family<ByWorker, Counter>,
+    episodes: Family<ByEpisode, Counter>,
     idle_before_request: IdleHistograms,
     upstream_idle_timeout: Family<ByServerSide, Gauge<f64, AtomicU64>>,
     keepalive_mismatch: Family<ByServer, Gauge>,
@@ -77,6 +81,7 @@ impl Metrics {
             sent_by_reason: Family::default(),
             verdicts: Family::default(),
             worker_verdicts: Family::default(),
+            episodes: Family::default(),
             idle_before_request: Family::new_with_constructor(|| Histogram::new(IDLE_BUCKETS)),
             upstream_idle_timeout: Family::default(),
             keepalive_mismatch: Family::default(),
@@ -115,6 +120,11 @@ impl Metrics {
             "worker_verdicts",
             "Connections of an nginx worker that ended, by its position among all workers of this host",
             self.worker_verdicts.clone(),
+        );
+        registry.register(
+            "episodes",
+            "Crashes and restarts of upstream servers, and times when they refused, once they are over",
+            self.episodes.clone(),
         );
         registry.register(
             "idle_before_request_seconds",
@@ -208,6 +218,12 @@ impl Metrics {
         if let Some(idle_ms) = verdict.timing.idle_before_request_ms {
             self.idle_before_request.get_or_create(&ByCause::new(verdict.cause)).observe(idle_ms / 1e3);
         }
+    }
+
+    /// Counts an episode.
+    pub fn observe_episode(&mut self, episode: &Episode) {
+        let server = self.admit(&episode.upstream);
+        self.episodes.get_or_create(&ByEpisode::new(episode.cause, server)).inc();
     }
 
     /// Takes the exact counts of resets.

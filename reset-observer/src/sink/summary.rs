@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use serde::Serialize;
 
 use crate::{
+    episode::Episode,
     mismatch::Sides,
     record::KernelTime,
     resets::{Direction, ResetTotals},
@@ -16,6 +17,9 @@ use crate::{
     },
     verdict::{Cause, Impact, Verdict},
 };
+
+/// Episodes that are told of one by one.
+const MAX_EPISODES: usize = 100;
 
 /// Verdicts by impact.
 pub type ByImpact = BTreeMap<Impact, u64>;
@@ -35,6 +39,10 @@ pub struct Summary {
     pub causes: BTreeMap<Cause, ByImpact>,
     /// Verdicts on the upstream leg by server; at most [`crate::sink::servers::MAX_SERVERS`], the rest together.
     pub servers: Vec<ServerSummary>,
+    /// Crashes and restarts of servers; at most 100, the first.
+    pub episodes: Vec<Episode>,
+    /// All of them.
+    pub episodes_total: u64,
     /// Resets that this host sent on all legs and ports, exactly.
     pub resets_sent: u64,
     /// Resets that this host received on all legs and ports, exactly.
@@ -92,6 +100,8 @@ impl Summary {
             verdicts: 0,
             causes: BTreeMap::new(),
             servers: Vec::new(),
+            episodes: Vec::new(),
+            episodes_total: 0,
             resets_sent: 0,
             resets_received: 0,
             lost: BTreeMap::new(),
@@ -108,6 +118,14 @@ impl Summary {
         if let Some(upstream) = &verdict.upstream {
             let key = self.seen.admit(upstream);
             *self.server_mut(key).causes.entry(verdict.cause).or_default() += 1;
+        }
+    }
+
+    /// Counts an episode.
+    pub fn add_episode(&mut self, episode: &Episode) {
+        self.episodes_total += 1;
+        if self.episodes.len() < MAX_EPISODES {
+            self.episodes.push(episode.clone());
         }
     }
 
@@ -185,6 +203,9 @@ impl fmt::Display for Summary {
         if !self.servers.is_empty() {
             writeln!(f, "By upstream server:")?;
             self.write_servers(f)?;
+        }
+        for episode in &self.episodes {
+            writeln!(f, "{episode}")?;
         }
         if !self.idle_timeouts.is_empty() {
             writeln!(f, "Idle timeouts learned from clean closes:")?;

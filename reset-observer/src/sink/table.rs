@@ -1,12 +1,13 @@
 //! Verdicts as lines on a terminal: what, how sure, whom it hurt, and below it why and what to do.
 
-use std::{io::Write, net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, io::Write, net::SocketAddr, time::Duration};
 
 use jiff::tz::TimeZone;
 
 use crate::{
+    episode::Episode,
     sink::{Lost, Output, OutputError, Ready, clock::WallClock, summary::Summary, upstream::UpstreamNews, words},
-    verdict::{Leg, Verdict},
+    verdict::{Cause, Impact, Leg, Verdict},
 };
 
 mod look;
@@ -30,12 +31,14 @@ pub struct Table<W> {
     zone: TimeZone,
     look: Look,
     header_written: bool,
+    /// Causes of which it was said where to read more.
+    referred: BTreeSet<Cause>,
 }
 
 impl<W: Write> Table<W> {
     /// Writes to `out`, with times by `clock` in the zone of `zone`.
     pub fn new(out: W, clock: WallClock, zone: TimeZone, look: Look) -> Self {
-        Self { out, clock, zone, look, header_written: false }
+        Self { out, clock, zone, look, header_written: false, referred: BTreeSet::new() }
     }
 
     fn is_wide(&self) -> bool {
@@ -89,6 +92,14 @@ impl<W: Write> Table<W> {
         Ok(())
     }
 
+    /// Once for each cause, and only to a person.
+    fn more(&mut self, verdict: &Verdict) -> Result<(), OutputError> {
+        if self.look.width.is_none() || !self.referred.insert(verdict.cause) {
+            return Ok(());
+        }
+        self.below("more", &format!("reset-observer explain {}", verdict.cause))
+    }
+
     fn sentence(&mut self, text: &str) -> Result<(), OutputError> {
         for line in wrap::wrap(text, self.look.width, 0) {
             writeln!(self.out, "{line}")?;
@@ -117,10 +128,18 @@ impl<W: Write> Output for Table<W> {
             self.below("when", &numbers)?;
         }
         self.below("why", &why(verdict))?;
+        if let Some(surer) = surer_with(verdict) {
+            self.below("surer with", &surer)?;
+        }
         if let Some(advice) = &verdict.advice {
             self.below("do", advice)?;
         }
+        self.more(verdict)?;
         Ok(self.out.flush()?)
+    }
+
+    fn episode(&mut self, episode: &Episode) -> Result<(), OutputError> {
+        self.sentence(&episode.to_string())
     }
 
     fn upstream(&mut self, news: &UpstreamNews) -> Result<(), OutputError> {
@@ -183,6 +202,12 @@ fn numbers_in_words(verdict: &Verdict) -> Option<String> {
     .flatten()
     .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// What was missing; nothing where no request was hurt.
+fn surer_with(verdict: &Verdict) -> Option<String> {
+    let said: Vec<&str> = verdict.would_raise.iter().map(|would| words::would_raise(*would)).collect();
+    (!said.is_empty() && verdict.impact != Impact::None).then(|| said.join("; "))
 }
 
 fn why(verdict: &Verdict) -> String {

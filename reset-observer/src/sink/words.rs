@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::verdict::{Evidence, Impact};
+use crate::verdict::{Evidence, Impact, WouldRaise};
 
 /// What a piece of evidence means, as part of a sentence.
 pub(crate) const fn evidence(evidence: Evidence) -> &'static str {
@@ -46,6 +46,20 @@ pub(crate) const fn evidence(evidence: Evidence) -> &'static str {
         Evidence::ServerSilent => "other handshakes with the server had no answer either",
         Evidence::ServedInBetween => "the server served a connection opened between two that it refused",
         Evidence::OomKilled => "the out-of-memory killer chose the backend's process",
+    }
+}
+
+/// What would have raised the confidence, as part of a sentence.
+pub(crate) const fn would_raise(would: WouldRaise) -> &'static str {
+    match would {
+        WouldRaise::ResetPacket => "a look at the reset packet",
+        WouldRaise::ErrorLog => "nginx's error log",
+        WouldRaise::Configuration => "nginx's configuration",
+        WouldRaise::LearnedIdleTimeout => "the backend's idle timeout, once learned",
+        WouldRaise::BackendHost => "the backend's own end, which only its host sees",
+        WouldRaise::LongerSettle => "a longer --settle",
+        WouldRaise::ClientSide => "the clients' connections in view",
+        WouldRaise::SeenFromTheStart => "the connection's opening in view",
     }
 }
 

@@ -1,9 +1,12 @@
 //! The pages in `docs/causes`, which are part of the program.
 
-use crate::verdict::{Cause, Evidence};
+use crate::verdict::{Cause, Evidence, WouldRaise};
 
 /// One section for each piece of evidence.
 pub(super) const EVIDENCE: &str = include_str!("../../../../docs/causes/evidence.md");
+
+/// One section for each thing that would have raised a confidence.
+pub(super) const CONFIDENCE: &str = include_str!("../../../../docs/causes/confidence.md");
 
 /// The page of a cause.
 pub(super) const fn of_cause(cause: Cause) -> &'static str {
@@ -27,6 +30,12 @@ pub(super) const fn of_cause(cause: Cause) -> &'static str {
 /// refuses.
 pub(super) fn of_evidence(evidence: Evidence) -> Option<&'static str> {
     section(EVIDENCE, evidence.as_str())
+}
+
+/// How to have what would have raised a confidence, as Markdown; `None` only while its section is yet to be written, which
+/// a test refuses.
+pub(super) fn of_would_raise(would: WouldRaise) -> Option<&'static str> {
+    section(CONFIDENCE, would.as_str())
 }
 
 /// The first paragraph of a page, on one line: what the cause means.

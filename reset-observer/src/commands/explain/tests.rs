@@ -49,7 +49,7 @@ fn every_file_there_is_a_page_of_the_program_or_its_index() {
     let known: BTreeSet<String> = Cause::ALL
         .iter()
         .map(|cause| cause.as_str())
-        .chain(["evidence", "README"])
+        .chain(["evidence", "confidence", "README"])
         .map(|name| format!("{name}.md"))
         .collect();
     let found: BTreeSet<String> = sources().into_iter().map(|(name, _)| name).collect();
@@ -75,6 +75,12 @@ fn every_piece_of_evidence_has_its_section_and_a_cause_that_names_it() {
         assert!(named, "no page in docs/causes says what `{name}` proves for its cause");
     }
     assert_eq!(written.len(), names.len(), "docs/causes/evidence.md has a section that is no evidence: {written:?}");
+}
+
+#[test]
+fn all_that_would_raise_a_confidence_has_its_section() {
+    let names: Vec<&str> = WouldRaise::ALL.iter().map(|would| would.as_str()).collect();
+    assert_eq!(headings(pages::CONFIDENCE), names);
 }
 
 #[test]
@@ -228,6 +234,7 @@ fn pages_fit_a_terminal_but_for_commands_and_addresses() {
         let text = match topic {
             Topic::Cause(cause) => page::render(pages::of_cause(cause), look),
             Topic::Evidence(evidence) => page::render(&about(evidence), look),
+            Topic::WouldRaise(would) => page::render(&how_to_raise(would), look),
         };
         for line in text.lines().filter(|line| !line.starts_with("      ") && !line.contains("https://")) {
             assert!(line.len() <= 80, "{}: {line}", topic.name());

@@ -21,9 +21,9 @@ const VERDICT: &str = concat!(
     r#""timing":{"connection_age_ms":3561.2,"idle_before_request_ms":3532.0,"since_request_us":120,"rtt_min_us":58},"#,
     r#""bytes":{"sent":146,"acked":73,"received":126,"unacked":73},"#,
     r#""rst":{"flags":"R","ttl":64,"syn_ack_ttl":63,"window":0},"reset_reason":null,"backend":null,"#,
-    r#""evidence":["fin_seen","flight_never_acked","idle_matches_learned_timeout"],"#,
+    r#""evidence":["fin_seen","flight_never_acked","idle_matches_learned_timeout"],"would_raise":[],"#,
     r#""request":{"line":"GET /ok HTTP/1.1","client":"127.0.0.1","host":"x"},"#,
-    r#""advice":"set keepalive_timeout 800ms in upstream backend"}"#,
+    r#""advice":"set keepalive_timeout 800ms in upstream backend","episode":null}"#,
     "\n"
 );
 

@@ -78,6 +78,20 @@ impl ByWorker {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByEpisode {
+    cause: &'static str,
+    upstream: String,
+    server: String,
+}
+
+impl ByEpisode {
+    pub(super) fn new(cause: Cause, server: ServerKey) -> Self {
+        let ServerKey { upstream, server } = server;
+        Self { cause: cause.as_str(), upstream, server }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ByCause {
     cause: &'static str,
 }
