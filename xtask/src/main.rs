@@ -61,6 +61,12 @@ enum Task {
         #[command(subcommand)]
         what: task::bench::Bench,
     },
+    /// Write down what each recording of tests/recordings replays to, after a change of what is decided
+    Recordings {
+        /// Make the recordings anew before, one for each scenario of the lab (as root)
+        #[arg(long)]
+        live: bool,
+    },
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
 }
@@ -84,6 +90,7 @@ fn run(task: Task) -> Result<()> {
         Task::Run { arguments } => task::run::run(&pins, &arguments),
         Task::Vm(args) => vm::run(&pins, &args),
         Task::Bench { what } => task::bench::bench(&pins, &what),
+        Task::Recordings { live } => task::recordings::recordings(&pins, live),
         Task::Check => task::check::check(&pins),
     }
 }

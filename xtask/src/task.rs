@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod recordings;
 pub(crate) mod run;
 pub(crate) mod setup;
 pub(crate) mod test;
