@@ -89,11 +89,12 @@ fn multiplied(path: &Path) -> Result<Vec<u8>> {
             Entry::Record(..) | Entry::Loose(_) => records += 1,
             Entry::Placing(_) | Entry::Context(_) => {}
         }
-        match &entry {
-            Entry::Context(context) if matches!(**context, Context::Flush | Context::End { .. }) => {}
-            Entry::Placing(_) | Entry::Context(_) if !moves(&entry) => entry::write(&entry, &mut before)?,
-            _ => entry::write(&entry, &mut middle)?,
+        let ends = |context: &Context| matches!(context, Context::Flush | Context::End { .. });
+        if matches!(&entry, Entry::Context(context) if ends(context)) {
+            continue;
         }
+        let stands = matches!(entry, Entry::Placing(_) | Entry::Context(_)) && !moves(&entry);
+        entry::write(&entry, if stands { &mut before } else { &mut middle })?;
     }
     let span = last.since(header.started_ns) + APART;
     copies(&header, &before, &middle, RECORDS.div_ceil(records.max(1)), span)
@@ -133,13 +134,11 @@ fn write_later(entry: Entry<'_>, later: u64, to: &mut Vec<u8>) -> Result<()> {
         Entry::Due(at) => entry::write(&Entry::Due(KernelTime(at.0 + later)), to),
         Entry::Placing(_) => entry::write(&entry, to),
         Entry::Context(mut context) => {
-            match &mut *context {
-                Context::News { at, .. } => at.0 += later,
-                Context::Line { written, .. } => {
-                    written.earliest.0 += later;
-                    written.latest.0 += later;
-                }
-                _ => {}
+            if let Context::News { at, .. } = &mut *context {
+                at.0 += later;
+            } else if let Context::Line { written, .. } = &mut *context {
+                written.earliest.0 += later;
+                written.latest.0 += later;
             }
             entry::write(&Entry::Context(context), to)
         }
