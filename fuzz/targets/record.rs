@@ -6,7 +6,6 @@ use std::{sync::LazyLock, time::Duration};
 use libfuzzer_sys::fuzz_target;
 use reset_observer::{
     attribute::Attributor,
-    decode::Decoder,
     nginx::{
         processes::{FoundProcess, NginxProcesses},
         sockets::{FoundSockets, ListeningSocket, NginxSockets},

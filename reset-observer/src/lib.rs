@@ -10,6 +10,7 @@ pub mod attribute;
 pub mod classify;
 pub mod cli;
 pub mod commands;
+pub mod comparison;
 pub mod container;
 pub mod correlate;
 pub mod counts;

@@ -67,6 +67,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Write down what each recording of tests/recordings replays to, after a change of what is decided
+    Recordings {
+        /// Make the recordings anew before, one for each scenario of the lab (as root)
+        #[arg(long)]
+        live: bool,
+    },
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
 }
@@ -91,6 +97,7 @@ fn run(task: Task) -> Result<()> {
         Task::Vm(args) => vm::run(&pins, &args),
         Task::Bench { what } => task::bench::bench(&pins, &what),
         Task::Accuracy { arguments } => task::accuracy::accuracy(&pins, &arguments),
+        Task::Recordings { live } => task::recordings::recordings(&pins, live),
         Task::Check => task::check::check(&pins),
     }
 }

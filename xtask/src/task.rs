@@ -4,6 +4,7 @@ pub(crate) mod accuracy;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod recordings;
 pub(crate) mod run;
 pub(crate) mod setup;
 pub(crate) mod test;

@@ -21,12 +21,16 @@ use crate::{
     },
 };
 
+mod compare;
+
 /// Replays one recording, or copies it, or compares two.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
-    let Some(path) = args.files.first() else { return Ok(()) };
-    match &args.redacted_copy {
-        Some(copy) => redact(path, copy).map_err(Failure::Running),
-        None => outcome(show(args, path)),
+    match (&args.files[..], &args.redacted_copy) {
+        ([path], Some(copy)) => redact(path, copy).map_err(Failure::Running),
+        ([path], None) => outcome(show(args, path)),
+        ([before, after], _) => outcome(compare::compare(args, before, after)),
+        // The command line takes one or two.
+        (_, _) => Ok(()),
     }
 }
 

@@ -82,10 +82,10 @@ impl<R: BufRead> Reader<R> {
         let entry = entry::read(&mut left).with_context(|| damaged(self.blocks))?;
         self.read = self.entries.len() - left.len();
         if let Entry::Context(context) = &entry {
-            match **context {
-                Context::End { .. } => self.ending = Ending::Whole,
-                Context::Full => self.ending = Ending::Full,
-                _ => {}
+            if matches!(**context, Context::End { .. }) {
+                self.ending = Ending::Whole;
+            } else if matches!(**context, Context::Full) {
+                self.ending = Ending::Full;
             }
         }
         Ok(Some(entry))

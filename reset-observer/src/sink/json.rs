@@ -5,6 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::{
+    comparison::Comparison,
     episode::Episode,
     record::KernelTime,
     sink::{
@@ -55,6 +56,14 @@ impl<W: Write> JsonLines<W> {
     /// See [`OutputError`].
     pub fn check(&mut self, check: &Check, at: KernelTime) -> Result<(), OutputError> {
         self.write("doctor", at, check)
+    }
+
+    /// Writes what two stretches of time say side by side.
+    ///
+    /// # Errors
+    /// See [`OutputError`].
+    pub fn comparison(&mut self, comparison: &Comparison, at: KernelTime) -> Result<(), OutputError> {
+        self.write("comparison", at, comparison)
     }
 
     fn write<T: Serialize>(&mut self, kind: &'static str, at: KernelTime, body: &T) -> Result<(), OutputError> {

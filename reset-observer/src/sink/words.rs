@@ -74,7 +74,7 @@ pub(super) const fn impact(impact: Impact) -> &'static str {
 }
 
 /// A number of milliseconds with three significant digits: `250 us`, `3.53 s`, `4.0 min`. Negative ones are zero.
-pub(super) fn milliseconds(ms: f64) -> String {
+pub(crate) fn milliseconds(ms: f64) -> String {
     duration(Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default())
 }
 

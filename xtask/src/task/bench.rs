@@ -22,14 +22,28 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Records per second that `replay` takes on one core, of each recording of tests/recordings multiplied
+    Replay,
 }
 
 /// A program that only the benchmark runs, and the Debian package that it comes in. Plain `setup` does without them.
 const TOOLS: [(&str, &str); 3] = [("wrk", "wrk"), ("bpftrace", "bpftrace"), ("tcpdump", "tcpdump")];
 
-/// Sets up, builds, and becomes `lab bench`, so that Ctrl-C reaches it directly.
+/// Sets up, builds, and becomes the program that measures, so that Ctrl-C reaches it directly.
 pub(crate) fn bench(pins: &Pins, bench: &Bench) -> Result<()> {
-    let Bench::Kernel { arguments } = bench;
+    match bench {
+        Bench::Kernel { arguments } => bench_kernel(pins, arguments),
+        Bench::Replay => bench_replay(),
+    }
+}
+
+fn bench_replay() -> Result<()> {
+    let mut replay = workspace::cargo("run");
+    replay.args(["--quiet", "--release", "--package", "reset-observer", "--example", "replay_speed", "--"]);
+    Err(become_program(replay.arg(workspace::root().join("tests/recordings"))))
+}
+
+fn bench_kernel(pins: &Pins, arguments: &[String]) -> Result<()> {
     workspace::require_ebpf("measure")?;
     toolchain::ensure(pins)?;
     let tools = lab_tools::ensure()?;

@@ -14,10 +14,8 @@ fn kinds(tape: &mut Tape) -> String {
         kinds.push(match entry::read(&mut left).unwrap() {
             Entry::Record(_, placing) => char::from_digit(placing, 10).unwrap(),
             Entry::Placing(_) => 'p',
-            Entry::Context(context) => match *context {
-                Context::Named { .. } => 'n',
-                _ => 'c',
-            },
+            Entry::Context(context) if matches!(*context, Context::Named { .. }) => 'n',
+            Entry::Context(_) => 'c',
             Entry::Loose(_) => 'l',
             Entry::Due(_) => 'd',
         });
