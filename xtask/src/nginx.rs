@@ -15,6 +15,9 @@ use crate::{
     toolchain::cache_dir,
 };
 
+pub(crate) mod newest;
+pub(crate) mod packages;
+
 /// The nginx that is installed, or the one that was unpacked before.
 pub(crate) fn find_here() -> Result<Option<PathBuf>> {
     let unpacked = unpacked_in(&cache_dir()?.join("nginx"));
@@ -47,17 +50,22 @@ fn unpacked_in(home: &Path) -> PathBuf {
 
 /// apt checks the package against the signed lists.
 fn download(dir: &Path) -> Result<()> {
-    let mut download = Command::new("apt-get");
-    download.current_dir(dir).args(["download", "-q", "nginx"]);
-    if is_root() {
-        // apt's own user can't write to root's cache.
-        download.args(["-o", "APT::Sandbox::User=root"]);
-    }
+    let mut download = download_to(dir, &["nginx"]);
     let why = "fetching nginx for the lab; it is neither installed nor started";
     run_aloud(why, &mut download).or_else(|_| {
         apt::update("apt could not fetch nginx; fetching its lists once in case they are old")?;
         run_aloud(why, &mut download)
     })
+}
+
+fn download_to(dir: &Path, names: &[&str]) -> Command {
+    let mut download = Command::new("apt-get");
+    download.current_dir(dir).args(["download", "-q"]).args(names);
+    if is_root() {
+        // apt's own user can't write to root's cache.
+        download.args(["-o", "APT::Sandbox::User=root"]);
+    }
+    download
 }
 
 fn unpack_package(dir: &Path) -> Result<()> {

@@ -29,12 +29,7 @@ impl Verdicts {
             if missing == 0 {
                 return Ok(verdicts);
             }
-            ensure!(
-                started.elapsed() < PATIENCE,
-                "{missing} of {} connections have no verdict; on stderr: {:#?}",
-                expected.len(),
-                observer.complaints()
-            );
+            ensure!(started.elapsed() < PATIENCE, verdicts.what_is_missing(observer, tries, expected.len()));
             // Some of what is waited for may have come long ago.
             thread::sleep(Duration::from_millis(100));
         }
@@ -52,6 +47,18 @@ impl Verdicts {
             }
         }
         Self(by_way)
+    }
+
+    /// Which connections have no verdict, and what the observer says that it lost.
+    fn what_is_missing(&self, observer: &Observer, tries: &[Try], connections: usize) -> String {
+        let missing: Vec<String> = tries
+            .iter()
+            .filter(|attempt| self.on(attempt.way).is_empty())
+            .map(|attempt| format!("{:?} of {} on {}", attempt.end, attempt.line, attempt.way.1))
+            .collect();
+        let lost: Vec<String> = observer.lines(0).into_iter().filter(|line| line.contains("\"lost\"")).collect();
+        let said = observer.complaints();
+        format!("{} of {connections} connections have no verdict: {missing:#?}; {lost:#?}; {said:#?}", missing.len())
     }
 
     fn on(&self, way: Way) -> &[Value] {
