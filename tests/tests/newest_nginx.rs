@@ -120,7 +120,9 @@ fn race(newest: &Path) -> Result<()> {
     let is_on = |line: &Value| line["type"] == "verdict" && line["local"]["port"] == closed.port();
     let verdict = observer.wait_for_json(0, PATIENCE, is_on)?;
     assert_eq!(verdict["cause"], "keepalive_race", "{verdict}");
-    assert_eq!(verdict["impact"], "request_retried", "{verdict}");
+    // On a busy machine the line may come too late for the verdict.
+    let impact = verdict["impact"].as_str();
+    assert!(impact.is_some_and(|impact| ["request_retried", "unknown"].contains(&impact)), "{verdict}");
     assert_eq!(verdict["upstream"], json!({ "name": "backend", "server": place.server.to_string() }), "{verdict}");
     Ok(())
 }
@@ -136,15 +138,18 @@ fn workers(newest: &Path) -> Result<()> {
     let _machine = MachineLock::take()?;
     let place = Place::new(newest, &[])?;
     let observer = Observer::observe()?;
-    reset_some(&place, &observer, 0)?;
+    let mut named = reset_some(&place, &observer, 0)?;
     place.nginx.reload()?;
-    reset_some(&place, &observer, 10)?;
+    named += reset_some(&place, &observer, 10)?;
     place.nginx.kill_worker(place.nginx.workers()?[0])?;
-    reset_some(&place, &observer, 20)
+    named += reset_some(&place, &observer, 20)?;
+    ensure!(named > 0, "no reset that came alone named its request: {:#?}", place.nginx.error_log());
+    Ok(())
 }
 
-/// Has the backend reset requests, each with a path of its own.
-fn reset_some(place: &Place, observer: &Observer, first: usize) -> Result<()> {
+/// Has the backend reset requests, each with a path of its own. Gives how many verdicts named theirs.
+fn reset_some(place: &Place, observer: &Observer, first: usize) -> Result<usize> {
+    let mut named = 0;
     for number in first..first + 6 {
         let (since, told) = (observer.bookmark(), place.backend.told());
         let path = format!("/linger0/{number}");
@@ -164,6 +169,7 @@ fn reset_some(place: &Place, observer: &Observer, first: usize) -> Result<()> {
         assert_eq!(verdict["cause"], "backend_abort", "{verdict}");
         let line = &verdict["request"]["line"];
         assert!(line.is_null() || *line == format!("POST {path} HTTP/1.1"), "{verdict}");
+        named += usize::from(!line.is_null());
     }
-    Ok(())
+    Ok(named)
 }

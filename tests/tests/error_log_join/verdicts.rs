@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use lab::observer::Observer;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::truth::{End, Try, Way, apart, unambiguous};
@@ -56,9 +57,11 @@ impl Verdicts {
             .filter(|attempt| self.on(attempt.way).is_empty())
             .map(|attempt| format!("{:?} of {} on {}", attempt.end, attempt.line, attempt.way.1))
             .collect();
-        let lost: Vec<String> = observer.lines(0).into_iter().filter(|line| line.contains("\"lost\"")).collect();
+        let ended =
+            observer.signal(Signal::INT).and_then(|()| observer.wait_for_line(|line| line["type"] == "summary"));
+        let lost = ended.map(|summary| summary["lost"].clone());
         let said = observer.complaints();
-        format!("{} of {connections} connections have no verdict: {missing:#?}; {lost:#?}; {said:#?}", missing.len())
+        format!("{} of {connections} connections have no verdict: {missing:#?}; {lost:?}; {said:#?}", missing.len())
     }
 
     fn on(&self, way: Way) -> &[Value] {
