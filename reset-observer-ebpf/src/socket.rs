@@ -82,13 +82,18 @@ pub(crate) fn is_unanswered(socket: u64) -> bool {
     }
 }
 
-/// Whether payload came last, moments ago, and nothing sent is unacknowledged: the end of a response.
+/// Whether payload came last, moments ago, and nothing sent is unacknowledged: the end of a response. Both times are also
+/// set when the handshake ends, so that of a first request in the same jiffy only the count of bytes tells.
 #[inline(always)]
 pub(crate) fn response_just_came(socket: u64) -> bool {
     let received: u32 = read_or_zero(socket, Field::LastReceive);
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_jiffies64() } as u32;
     if now.wrapping_sub(received) > JUST_JIFFIES {
+        return false;
+    }
+    let bytes_received: u64 = read_or_zero(socket, Field::BytesReceived);
+    if bytes_received == 0 {
         return false;
     }
     let una: u32 = read_or_zero(socket, Field::SndUna);

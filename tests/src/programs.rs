@@ -14,6 +14,28 @@ pub fn nginx() -> Result<PathBuf> {
     find("nginx", "LAB_NGINX", unpacked)
 }
 
+/// The newest nginx, in a root of its own: `LAB_NGINX_NEWEST`, else what `cargo xtask setup` unpacks. Says so if there
+/// is none.
+pub fn newest_nginx() -> Option<PathBuf> {
+    let unpacked = cache_dir().map(|cache| cache.join("nginx-newest/nginx"));
+    let found = env::var_os("LAB_NGINX_NEWEST").map(PathBuf::from).or(unpacked).filter(|path| path.is_file());
+    if found.is_none() {
+        println!("left out: the newest nginx is not here; {REMEDY}, which fetches Debian's from sid");
+    }
+    found
+}
+
+/// Where Debian's packages of nginx, its modules and what Lua needs are unpacked: `LAB_NGINX_PACKAGES`, else where
+/// `cargo xtask setup` does so. Says so if they are not.
+pub fn nginx_packages() -> Option<PathBuf> {
+    let unpacked = cache_dir().map(|cache| cache.join("nginx-packages"));
+    let found = env::var_os("LAB_NGINX_PACKAGES").map(PathBuf::from).or(unpacked).filter(|path| path.is_dir());
+    if found.is_none() {
+        println!("left out: Debian's packages of nginx's modules are not here; {REMEDY}");
+    }
+    found
+}
+
 /// The Node to run: `LAB_NODE`, else the one in `PATH`.
 pub fn node() -> Result<PathBuf> {
     find("node", "LAB_NODE", None)
@@ -68,19 +90,6 @@ pub fn cache_dir() -> Option<PathBuf> {
 /// Whether a test may make namespaces and attach programs; if not, says that it was left out, and why.
 pub fn has_root() -> bool {
     require_root().inspect_err(|reason| println!("left out: {reason}")).is_ok()
-}
-
-/// The variable that asks for the tests that take long, or need a machine that does nothing else.
-const ALL: &str = "LAB_ALL";
-
-/// Whether to run a test that takes long, or needs a machine that does nothing else: if root asks for it by `LAB_ALL=1`.
-/// Says so if not.
-pub fn runs_all() -> bool {
-    let asked = env::var_os(ALL).is_some();
-    if !asked {
-        println!("left out: it needs a quiet machine; set {ALL}=1 to run it");
-    }
-    asked && has_root()
 }
 
 /// Fails with a sentence unless this process may make namespaces and attach programs.

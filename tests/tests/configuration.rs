@@ -10,9 +10,10 @@ mod files;
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bench::{Bench, Dice};
+use lab::programs;
 use reset_observer::nginx::config::words::{Kind, Token, Tokens};
 
 fn assert_agreed(cases: &[&[u8]]) {
@@ -216,35 +217,64 @@ fn escapes_are_taken_away_as_by_nginx() {
     assert!(compared > 200, "only {compared} were compared");
 }
 
-/// `LAB_NGINX_EXAMPLES` names a directory of configuration files, such as the examples in nginx's documentation.
+/// Those of ours, those of all of Debian's packages of nginx, and those in a directory that `LAB_NGINX_EXAMPLES` names,
+/// such as the examples in nginx's documentation.
 #[test]
 fn examples_are_read_as_nginx_reads_them_wherever_they_stand() {
-    let Some(examples) = env::var_os("LAB_NGINX_EXAMPLES").map(PathBuf::from) else {
-        println!("left out: LAB_NGINX_EXAMPLES does not say where the examples are");
-        return;
-    };
-    let (bench, mut differences) = (Bench::new(), Vec::new());
-    for example in fs::read_dir(examples).unwrap() {
-        let text = fs::read_to_string(example.unwrap().path()).unwrap();
-        for (before, after) in [("", ""), ("server {\n", "}\n"), ("server { location / {\n", "} }\n")] {
-            differences.extend(bench.difference(format!("{before}{text}{after}").as_bytes()));
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configuration/corpus");
+    let given = env::var_os("LAB_NGINX_EXAMPLES").map(PathBuf::from);
+    let (bench, mut differences) = (Bench::with_lua(), Vec::new());
+    for directory in [Some(ours), programs::nginx_packages(), given].into_iter().flatten() {
+        let files = files_below(&directory);
+        println!("{}: {} files, each in three places", directory.display(), files.len());
+        assert!(!files.is_empty());
+        for file in files {
+            let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+            for (before, after) in [("", ""), ("server {\n", "}\n"), ("server { location / {\n", "} }\n")] {
+                let difference = bench.difference(format!("{before}{text}{after}").as_bytes());
+                differences.extend(difference.map(|says| format!("{}: {says}", file.display())));
+            }
         }
     }
     assert!(differences.is_empty(), "{} differ, such as {}", differences.len(), differences.join("\n"));
 }
 
-/// `LAB_NGINX_LUA` names a directory where Debian's libnginx-mod-http-lua and what it needs are unpacked.
+/// Every `*.conf` below, links left out.
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let (path, kind) = (entry.path(), entry.file_type().unwrap());
+        if kind.is_dir() {
+            files.extend(files_below(&path));
+        } else if kind.is_file() && path.extension().is_some_and(|end| end == "conf") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn what_ours_hold_is_accepted_by_nginx_but_for_the_half_written_one() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configuration/corpus");
+    let has_lua = programs::nginx_packages().is_some();
+    let bench = Bench::with_lua();
+    for file in files_below(&corpus) {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        if name == "lua" && !has_lua {
+            continue;
+        }
+        fs::copy(&file, bench.path("case.conf")).unwrap();
+        let (accepted, said) = bench.nginx("-t");
+        assert_eq!(accepted, name != "half", "{name}: {said}");
+    }
+}
+
 #[test]
 fn lua_blocks_end_where_the_lua_module_ends_them() {
-    let Some(root) = env::var_os("LAB_NGINX_LUA").map(PathBuf::from) else {
-        println!("left out: LAB_NGINX_LUA does not say where the Lua module is");
+    if programs::nginx_packages().is_none() {
         return;
-    };
-    let modules = root.join("usr/lib/nginx/modules");
-    let load = |name: &str| format!("load_module {}/{name};\n", modules.display());
-    let mut bench = Bench::new();
-    bench.modules = load("ndk_http_module.so") + &load("ngx_http_lua_module.so");
-    bench.write_main(&format!("lua_package_path '{}/usr/share/lua/5.1/?.lua;;';\ninclude case.conf;", root.display()));
+    }
+    let bench = Bench::with_lua();
     let pieces = [
         "{", "}", "\"", "'", "\\", "--", "--[[", "--[=[", "[[", "]]", "[=[", "]=]", "[", "]", "=", "\n", "\n", "a",
         " ", "-",

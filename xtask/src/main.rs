@@ -4,6 +4,7 @@
 mod apt;
 mod lab_tools;
 mod missing;
+mod nginx;
 mod pins;
 mod program;
 mod task;

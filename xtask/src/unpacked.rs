@@ -85,12 +85,7 @@ impl Unpacked {
 
     /// apt checks the package against the signed lists.
     fn download(self, dir: &Path) -> Result<()> {
-        let mut download = Command::new("apt-get");
-        download.current_dir(dir).args(["download", "-q", self.name]);
-        if is_root() {
-            // apt's own user can't write to root's cache.
-            download.args(["-o", "APT::Sandbox::User=root"]);
-        }
+        let mut download = download_to(dir, &[self.name]);
         let why = format!("fetching {} for the lab; it is neither installed nor started", self.name);
         run_aloud(&why, &mut download).or_else(|_| {
             apt::update(&format!("apt could not fetch {}; fetching its lists once in case they are old", self.name))?;
@@ -122,6 +117,17 @@ impl Unpacked {
         let what = format!("{} lacks libraries: {}", self.name, missing.join(", "));
         Err(Missing::error(what, apt::by_hand(&libraries)))
     }
+}
+
+/// The command that fetches packages into a directory.
+pub(crate) fn download_to(dir: &Path, packages: &[&str]) -> Command {
+    let mut download = Command::new("apt-get");
+    download.current_dir(dir).args(["download", "-q"]).args(packages);
+    if is_root() {
+        // apt's own user can't write to root's cache.
+        download.args(["-o", "APT::Sandbox::User=root"]);
+    }
+    download
 }
 
 fn missing_libraries(program: &Path) -> Result<Vec<String>> {

@@ -15,7 +15,7 @@ use crate::{
     workspace::{self, Built},
 };
 
-mod archive;
+pub(crate) mod archive;
 mod cpio;
 mod document;
 mod initramfs;
@@ -86,7 +86,7 @@ pub(crate) fn run(pins: &Pins, args: &VmArgs) -> Result<()> {
 /// Boots one kernel and gathers what it showed.
 fn visit(pinned: &matrix::Kernel, built: &Built, tools: &LabTools, only: &[String]) -> Result<Sighting> {
     let cache = cache()?;
-    let archive = archive::Archive::open(&cache, pinned)?;
+    let archive = archive::Archive::open(&cache, &pinned.suite)?;
     let packages = pinned.packages.iter().map(|package| archive.fetch(pinned, package)).collect::<Result<Vec<_>>>()?;
     let first = pinned.packages.first().context("a kernel without packages")?;
     let unpacked = kernel::Kernel::unpack(&packages, &cache.join("kernels").join(&first.name))?;
@@ -111,7 +111,7 @@ fn record(sighting: &Sighting, only: &[String]) -> Result<()> {
 fn pin(mut matrix: Matrix, chosen: &[matrix::Kernel]) -> Result<()> {
     let cache = cache()?;
     for kernel in matrix.kernels.iter_mut().filter(|kernel| chosen.contains(kernel)) {
-        let archive = archive::Archive::open(&cache, kernel)?;
+        let archive = archive::Archive::open(&cache, &kernel.suite)?;
         let newest = kernel.packages.iter().map(|package| archive.newest(kernel, package));
         kernel.packages = newest.collect::<Result<_>>()?;
         let names: Vec<_> = kernel.packages.iter().map(|package| package.name.as_str()).collect();

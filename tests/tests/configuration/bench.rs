@@ -34,6 +34,19 @@ impl Bench {
         bench
     }
 
+    /// The same with the Lua module, where Debian's packages are unpacked.
+    pub(crate) fn with_lua() -> Self {
+        let mut bench = Self::new();
+        if let Some(root) = programs::nginx_packages() {
+            let modules = root.join("usr/lib/nginx/modules");
+            let load = |name: &str| format!("load_module {}/{name};\n", modules.display());
+            bench.modules = load("ndk_http_module.so") + &load("ngx_http_lua_module.so");
+            let lua = format!("lua_package_path '{}/usr/share/lua/5.1/?.lua;;';", root.display());
+            bench.write_main(&format!("{lua}\ninclude case.conf;"));
+        }
+        bench
+    }
+
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.dir.path().join(file)
     }
@@ -53,8 +66,7 @@ impl Bench {
     pub(crate) fn nginx(&self, option: &str) -> (bool, String) {
         let mut nginx = Command::new(programs::nginx().unwrap());
         nginx.arg(option).arg("-p").arg(self.dir.path()).args(["-e", "stderr", "-c"]).arg(self.path("nginx.conf"));
-        if let Some(libraries) = env::var_os("LAB_NGINX_LUA") {
-            let lib = Path::new(&libraries);
+        if let Some(lib) = programs::nginx_packages().filter(|_| !self.modules.is_empty()) {
             nginx.env(
                 "LD_LIBRARY_PATH",
                 env::join_paths([lib.join("usr/lib/x86_64-linux-gnu"), lib.join("lib/x86_64-linux-gnu")]).unwrap(),

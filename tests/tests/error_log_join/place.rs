@@ -19,10 +19,11 @@ use lab::nginx::{Nginx, Settings, configure};
 use lab::stage::{BACKEND_PORT, FRONT_PORT};
 use lab::topology::{Family, Shape, Topology};
 
-/// Every failure of a request is one of a try: no server is left alone, and each request may have two of them.
+/// Every failure of a request is one of a try: no server is left alone, and each request may have two of them. nginx closes
+/// none of its idle connections: of ends of responses the kernel side details only so many a second, theirs among them.
 const SETTINGS: Settings = Settings {
     workers: 4,
-    keepalive: 16,
+    keepalive: 128,
     keepalive_timeout: "60s",
     timeout: "3s",
     tls: false,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use lab::observer::Observer;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::truth::{End, Try, Way, apart, unambiguous};
@@ -29,12 +30,7 @@ impl Verdicts {
             if missing == 0 {
                 return Ok(verdicts);
             }
-            ensure!(
-                started.elapsed() < PATIENCE,
-                "{missing} of {} connections have no verdict; on stderr: {:#?}",
-                expected.len(),
-                observer.complaints()
-            );
+            ensure!(started.elapsed() < PATIENCE, verdicts.what_is_missing(observer, tries, expected.len()));
             // Some of what is waited for may have come long ago.
             thread::sleep(Duration::from_millis(100));
         }
@@ -52,6 +48,20 @@ impl Verdicts {
             }
         }
         Self(by_way)
+    }
+
+    /// Which connections have no verdict, and what the observer says that it lost.
+    fn what_is_missing(&self, observer: &Observer, tries: &[Try], connections: usize) -> String {
+        let missing: Vec<String> = tries
+            .iter()
+            .filter(|attempt| self.on(attempt.way).is_empty())
+            .map(|attempt| format!("{:?} of {} on {}", attempt.end, attempt.line, attempt.way.1))
+            .collect();
+        let ended =
+            observer.signal(Signal::INT).and_then(|()| observer.wait_for_line(|line| line["type"] == "summary"));
+        let lost = ended.map(|summary| summary["lost"].clone());
+        let said = observer.complaints();
+        format!("{} of {connections} connections have no verdict: {missing:#?}; {lost:?}; {said:#?}", missing.len())
     }
 
     fn on(&self, way: Way) -> &[Value] {

@@ -19,20 +19,20 @@ const MIRROR: &str = "http://deb.debian.org";
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// The packages of one suite, and where they are kept.
-pub(super) struct Archive {
+pub(crate) struct Archive {
     packages: PathBuf,
     home: PathBuf,
 }
 
 impl Archive {
-    /// Opens the archive of `kernel`'s suite; asks the network for nothing yet.
-    pub(super) fn open(cache: &Path, kernel: &Kernel) -> Result<Self> {
-        let archive = Self { packages: cache.join("packages"), home: cache.join("apt").join(&kernel.suite) };
+    /// Opens the archive of a suite; asks the network for nothing yet.
+    pub(crate) fn open(cache: &Path, suite: &str) -> Result<Self> {
+        let archive = Self { packages: cache.join("packages"), home: cache.join("apt").join(suite) };
         for dir in [archive.packages.clone(), archive.home.join("lists/partial"), archive.home.join("archives/partial")]
         {
             fs::create_dir_all(&dir).with_context(|| format!("could not make {}", dir.display()))?;
         }
-        archive.configure(&kernel.suite)?;
+        archive.configure(suite)?;
         Ok(archive)
     }
 
@@ -60,6 +60,22 @@ impl Archive {
     pub(super) fn newest(&self, kernel: &Kernel, package: &Package) -> Result<Package> {
         self.update()?;
         self.newest_listed(kernel, package)
+    }
+
+    /// Unpacks the newest of each of these packages into `root`. apt checks them against the signed lists.
+    pub(crate) fn unpack_newest(&self, names: &[&str], root: &Path) -> Result<()> {
+        self.update()?;
+        let draft = self.home.join("newest");
+        let _ = fs::remove_dir_all(&draft);
+        fs::create_dir_all(&draft).with_context(|| format!("could not make {}", draft.display()))?;
+        let mut download = self.apt("apt-get");
+        download.current_dir(&draft).args(["download", "-q"]).args(names);
+        run_aloud(&format!("fetching {}", names.join(", ")), &mut download)?;
+        let fetched = fs::read_dir(&draft).with_context(|| format!("could not read {}", draft.display()))?;
+        for package in fetched.flatten() {
+            output_of(Command::new("dpkg-deb").arg("-x").arg(package.path()).arg(root))?;
+        }
+        fs::remove_dir_all(&draft).with_context(|| format!("could not remove {}", draft.display()))
     }
 
     fn download(&self, kernel: &Kernel, package: &Package, file: &Path) -> Result<()> {
