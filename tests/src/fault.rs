@@ -42,6 +42,9 @@ pub struct FaultArgs {
     /// Accept and close at once what comes beyond so many open connections
     #[arg(long)]
     max_connections: Option<usize>,
+    /// Let the accept queue hold so many connections and one more
+    #[arg(long)]
+    backlog: Option<i32>,
     /// Turn these away with a reset, not with a close
     #[arg(long)]
     turn_away_by_reset: bool,
@@ -75,6 +78,9 @@ pub fn serve(args: &FaultArgs) -> Result<()> {
         signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGTERM, 0, always)?;
     }
     let listener = TcpListener::bind(args.listen).with_context(|| format!("cannot listen at {}", args.listen))?;
+    if let Some(backlog) = args.backlog {
+        rustix::net::listen(&listener, backlog).context("cannot shorten the accept queue")?;
+    }
     report("ready", None, &json!({ "addr": args.listen }));
     let backend = Arc::new(Backend { args: args.clone(), in_work: AtomicUsize::new(0) });
     let security = args.tls.as_deref().map(Security::load).transpose()?;

@@ -174,7 +174,7 @@ fn hide(net: &Topology, server: SocketAddr) -> Result<SocketAddr> {
     let ip = if server.is_ipv4() { "ip" } else { "ip6" };
     let chain = |hook: &str| {
         format!(
-            "chain {hook} {{ type nat hook {hook} priority dstnat;\n\
+            "chain {hook} {{ type nat hook {hook} priority -100;\n\
              {ip} daddr {} tcp dport {BACKEND_PORT} dnat {ip} to {hidden}\n}}\n",
             server.ip()
         )

@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How long to listen for verdicts that should not come: the settle window twice.
 const AFTERMATH: Duration = Duration::from_millis(600);
 
+/// How many trials a test holds at a time: mostly they wait.
+const SIDE_BY_SIDE: usize = 4;
+
 /// What came of one trial.
 #[derive(Debug)]
 pub struct Outcome {
@@ -121,6 +124,55 @@ pub fn assert_named(name: &str, family: Family) {
     }
 }
 
+/// For a test: acts scenarios side by side under one observer, and panics with the whole story of those misnamed.
+#[expect(clippy::panic, reason = "this is a test's assertion")]
+pub fn assert_all_named(names: &[&str], family: Family) {
+    if let Err(reason) = programs::require_root() {
+        println!("left out: {names:?}: {reason}");
+        return;
+    }
+    match try_together(names, family) {
+        Ok(wrong) => assert!(wrong.is_empty(), "on {family:?}:\n{}", wrong.join("\n")),
+        Err(error) => panic!("{names:?} on {family:?}: {error:#}"),
+    }
+}
+
+/// The stories of the scenarios that were misnamed, or did not happen as meant.
+fn try_together(names: &[&str], family: Family) -> Result<Vec<String>> {
+    let _machine = MachineLock::take()?;
+    let scenarios = names.iter().map(|name| scenario::named(name)).collect::<Result<Vec<_>>>()?;
+    let mut observer = Observer::observe_with(&["--port", "8080"])?;
+    let mut wrong = Vec::new();
+    let mut outcomes = Vec::new();
+    for group in scenarios.chunks(SIDE_BY_SIDE) {
+        let held = thread::scope(|scope| {
+            let observer = &observer;
+            let one = |scenario: &Scenario| {
+                let scenario = *scenario;
+                (scope.spawn(move || hold(&scenario, family, observer)), scenario.name)
+            };
+            let running: Vec<_> = group.iter().map(one).collect();
+            running.into_iter().map(|(trial, name)| (trial.join(), name)).collect::<Vec<_>>()
+        });
+        for (outcome, name) in held {
+            match outcome {
+                Ok(Ok(outcome)) => outcomes.push(outcome),
+                Ok(Err(error)) => wrong.push(format!("{name}: {error:#}")),
+                Err(_) => wrong.push(format!("{name}: its thread panicked")),
+            }
+        }
+    }
+    observer.finish()?;
+    for outcome in &mut outcomes {
+        outcome.judge_aftermath(&observer);
+        println!("{}: {} {}", outcome.word(), outcome.name, outcome.told());
+    }
+    wrong.extend(
+        outcomes.iter().filter(|one| !one.faults.is_empty()).map(|one| format!("{}: {}", one.name, one.told())),
+    );
+    Ok(wrong)
+}
+
 /// Acts a scenario under an observer of its own, and judges it once more when both are gone. What the observer recorded
 /// replays to what it said.
 pub(crate) fn try_alone(name: &str, family: Family) -> Result<Outcome> {
@@ -192,7 +244,8 @@ fn wait_until_complete(observer: &Observer, since: usize, truth: &Truth) -> Resu
 
 fn lines_about(truth: &Truth, observer: &Observer, since: usize) -> Vec<String> {
     let address = truth.server.ip().to_string();
-    observer.lines(since).into_iter().filter(|line| line.contains(&address)).collect()
+    let about = |line: &String| line.contains(&address) && !line.starts_with(r#"{"type":"summary""#);
+    observer.lines(since).into_iter().filter(about).collect()
 }
 
 fn describe(truth: &Truth, stage: &Stage, observer: &Observer, since: usize) -> Result<String> {

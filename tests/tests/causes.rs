@@ -1,7 +1,7 @@
-//! Each scenario under an observer of its own: its verdicts are the truth, on IPv4 and for the main causes on IPv6.
+//! Each scenario under an observer: its verdicts are the truth, on IPv4 and for the main causes on IPv6.
 
 use lab::topology::Family::{V4, V6};
-use lab::trial::assert_named;
+use lab::trial::{assert_all_named, assert_named};
 
 #[test]
 fn a_crash_with_unread_data_that_resets_the_connection_is_a_backend_crash() {
@@ -171,4 +171,40 @@ fn a_close_with_an_unread_body_by_a_backend_that_lives_is_a_backend_abort() {
 #[test]
 fn a_close_without_an_answer_by_a_backend_that_lives_is_a_backend_abort() {
     assert_named("abort_close", V4);
+}
+
+#[test]
+fn what_a_client_does_that_leaves_is_a_client_abort_unless_nginx_does_not_mind() {
+    assert_all_named(&["client_abort", "client_abort_reset", "client_abort_midway", "client_abort_ignored"], V4);
+}
+
+#[test]
+fn what_nginx_gives_up_is_a_proxy_timeout() {
+    assert_all_named(&["timeout_read", "timeout_midway", "timeout_send", "timeout_connect"], V4);
+}
+
+#[test]
+fn what_a_dying_worker_cuts_is_a_proxy_crash() {
+    assert_all_named(&["proxy_crash_kill", "proxy_crash_segv", "proxy_crash_unread"], V4);
+}
+
+#[test]
+fn an_upgraded_connection_knows_crashes_and_aborts_but_no_races() {
+    assert_all_named(&["websocket_control", "websocket_idle_close", "websocket_abort", "websocket_crash"], V4);
+}
+
+#[test]
+fn limits_of_every_kind_are_told_apart() {
+    assert_all_named(
+        &["connection_limit_reset", "connection_limit_backlog", "abort_size_repeats", "abort_concurrency"],
+        V4,
+    );
+}
+
+#[test]
+fn rarer_ends_are_named_too() {
+    assert_all_named(
+        &["crash_oom", "race_fin_lost", "abort_backpressure", "control_reload", "control_early_answer"],
+        V4,
+    );
 }

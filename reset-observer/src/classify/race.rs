@@ -1,7 +1,10 @@
 //! The keepalive race: nginx sent a request on a pooled connection that the backend was closing for idleness.
 
 use super::{Decision, facts::Facts};
-use crate::verdict::{Cause, Confidence};
+use crate::{
+    record::{Event, Record},
+    verdict::{Cause, Confidence},
+};
 
 /// The backend's FIN came, and its kernel acknowledged nothing of the request: the two crossed, or the request was
 /// written into a connection that was closed already.
@@ -30,10 +33,19 @@ pub(super) fn reset_at_the_learned_timeout(facts: &Facts<'_>) -> Option<Decision
     facts.decide(Cause::KeepaliveRace, Confidence::Medium)
 }
 
+/// The backend on this host had closed the connection when the request came, and only its FIN never arrived: its kernel
+/// met data on a closed socket.
+fn met_a_closed_socket(facts: &Facts<'_>) -> bool {
+    let sent = facts.case.peer.as_ref().and_then(|peer| peer.sent());
+    let after_close = |sent: &Record| matches!(sent.event, Event::ResetSent { data_after_close: true, .. });
+    sent.is_some_and(after_close) && facts.flight_never_acked()
+}
+
 /// The backend on this host closed a pooled connection without having read the request: not for what was in it. Few
 /// reasons but idleness are left; a limit of requests per connection, or draining before a stop, are.
 pub(super) fn closed_with_the_request_unread(facts: &Facts<'_>) -> Option<Decision> {
-    if !facts.reset_received() || !facts.reused() || !facts.peer_left_request_unread() || facts.server_vanished() {
+    let unread = facts.peer_left_request_unread() || met_a_closed_socket(facts);
+    if !facts.reset_received() || !facts.reused() || !unread || facts.server_vanished() {
         return None;
     }
     facts.decide(Cause::KeepaliveRace, if facts.idle_matches() { Confidence::High } else { Confidence::Medium })

@@ -245,6 +245,15 @@ fn a_request_left_unread_by_a_backend_that_lives_is_a_race() {
 }
 
 #[test]
+fn a_request_that_met_a_closed_socket_whose_fin_was_lost_is_a_race() {
+    let mut closed = peer_reset(1999);
+    closed.record.event = Event::ResetSent { active: false, data_after_close: true };
+    let lost = reset(2000, TcpState::Established, requested(at(1990), SECOND));
+    assert_eq!(says([closed, lost.clone()]), (Cause::KeepaliveRace, Confidence::Medium));
+    assert_eq!(says([peer_reset(1999), lost]).0, Cause::BackendAbort, "an abort of a live socket is none");
+}
+
+#[test]
 fn what_comes_after_this_end_closed_hurts_nobody() {
     let after = reset(2000, TcpState::FinWait1, acknowledged(at(1990)));
     assert_eq!(says([after.clone()]).0, Cause::IdleClose);

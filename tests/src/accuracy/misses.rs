@@ -11,7 +11,9 @@ pub(super) fn list(entries: &[Entry], seed: u64) -> String {
         let Entry { scenario, cell, round, faults, story, .. } = entry;
         let _ = writeln!(text, "\nMISS {scenario} in {cell} (round {round}, seed {seed}): {}", faults.join("; "));
         let _ = writeln!(text, "  again: cargo xtask accuracy --only {scenario} --cells {cell} --rounds 5");
-        story.iter().for_each(|line| drop(writeln!(text, "  {line}")));
+        for line in story {
+            let _ = writeln!(text, "  {line}");
+        }
     }
     for entry in entries {
         if let Some(reason) = &entry.spoiled {

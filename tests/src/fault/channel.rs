@@ -67,7 +67,11 @@ impl Read for Channel {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.read(buffer),
-            Self::Tls(session) => session.read(buffer),
+            // Who closes a connection that is kept without a farewell, as nginx does, has closed it all the same.
+            Self::Tls(session) => match session.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                read => read,
+            },
         }
     }
 }

@@ -65,7 +65,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "abort_backpressure",
         deed: "the client does not read, so nginx does not, and the backend's send timeout resets the connection",
-        cells: Cells { speeches: &[Plain, Tls], ..Cells::ANY_ROAD },
+        cells: Cells::ANY_ROAD,
         plan: impatient,
         act: backpressure,
     },

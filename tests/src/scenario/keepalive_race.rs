@@ -86,7 +86,7 @@ fn loopback_node(family: Family) -> Plan {
 
 fn impatient(family: Family) -> Plan {
     let shape = Shape::Routed { wire: None, router: Router::Plain };
-    let backend = Kind::Fault(&["--idle-close-ms", "500", "--late-ms", "450"]);
+    let backend = Kind::Fault(&["--idle-close-ms", "500", "--late-ms", "300"]);
     Plan { family, shape, nginx: Settings::default(), backend }
 }
 
@@ -162,7 +162,7 @@ fn unread(stage: &mut Stage) -> Result<Truth> {
         stage.backend()?.wait_until_all_closed()?;
     }
     statuses.push(client.get("/ok")?.status);
-    thread::sleep(Duration::from_millis(475));
+    thread::sleep(Duration::from_millis(390));
     statuses.push(client.get("/ok")?.status);
     ensure!(statuses == [200; 4], "the lab itself: the client got {statuses:?}, not 200 four times");
     stage.check_error_log(&["recv() failed (104: Connection reset by peer) while reading response header"])?;
