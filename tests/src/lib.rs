@@ -12,6 +12,7 @@ pub mod boxed;
 pub mod bpf;
 pub mod cgroup;
 pub mod child;
+pub mod clean;
 pub mod client;
 pub mod counters;
 pub mod demo;
