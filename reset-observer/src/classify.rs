@@ -36,10 +36,11 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 23] = [
+const RULES: [Rule; 24] = [
     proxy::worker_died,
     proxy::handshake_refused,
     proxy::client_reset,
+    idle::said_farewell,
     proxy::reset_by_this_end,
     idle::farewell_left_unread,
     idle::closed_by_this_end_first,
