@@ -37,13 +37,14 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 29] = [
+const RULES: [Rule; 30] = [
     proxy::worker_died,
     proxy::refused_in_turns,
     proxy::handshake_refused,
     proxy::handshake_given_up,
     proxy::client_reset,
     proxy::cut_for_a_logged_reason,
+    idle::said_farewell,
     proxy::reset_by_this_end,
     idle::farewell_left_unread,
     idle::closed_by_this_end_first,

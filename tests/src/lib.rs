@@ -14,6 +14,7 @@ pub mod bpf;
 pub mod cell;
 pub mod cgroup;
 pub mod child;
+pub mod clean;
 pub mod client;
 pub mod counters;
 pub mod demo;

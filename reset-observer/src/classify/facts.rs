@@ -35,6 +35,15 @@ const TIMER_LATE: Duration = Duration::from_millis(50);
 
 /// The same for long timeouts.
 const TIMER_LATE_SHARE: f64 = 0.01;
+/// What a TLS `close_notify` takes on the wire, its record's header with it: by ChaCha20 of TLS 1.2, by any cipher of
+/// TLS 1.3 ([RFC 8446], section 5.2), by AES-GCM of TLS 1.2 ([RFC 5288], section 3).
+///
+/// [RFC 8446]: https://www.rfc-editor.org/rfc/rfc8446
+/// [RFC 5288]: https://www.rfc-editor.org/rfc/rfc5288
+const CLOSE_NOTIFY: [u32; 3] = [23, 24, 31];
+
+/// A TLS client has sent this much before it can say `close_notify`: its hello, its part of the handshake, a request.
+const SHORTEST_TLS_SESSION: u64 = 250;
 
 /// Facts of one case.
 pub(super) struct Facts<'a> {
@@ -69,6 +78,15 @@ impl<'a> Facts<'a> {
     /// The peer's kernel acknowledged nothing of the current flight.
     pub(super) fn flight_never_acked(&self) -> bool {
         self.snapshot.is_some_and(|snapshot| snapshot.flight_never_acked)
+    }
+
+    /// All that is not acknowledged is as long as a TLS `close_notify`, and no request over TLS is so short.
+    pub(super) fn flight_is_close_notify(&self) -> bool {
+        self.snapshot.is_some_and(|snapshot| {
+            CLOSE_NOTIFY.contains(&snapshot.unacked)
+                && snapshot.flight_never_acked
+                && snapshot.bytes_sent >= SHORTEST_TLS_SESSION + u64::from(snapshot.unacked)
+        })
     }
 
     /// A response was received on this connection before: whatever was lost was at least its second request.

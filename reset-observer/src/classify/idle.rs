@@ -8,6 +8,16 @@ use crate::verdict::{Confidence, Leg};
 /// A response that was still coming would not pause this long before a reset, in the usual case.
 const SURELY_IDLE: Duration = Duration::from_secs(1);
 
+/// What was still under way was this end's own farewell: nginx says `close_notify` on a TLS connection that it will not
+/// keep, closes at once, and nobody need acknowledge it. The response had come before.
+pub(super) fn said_farewell(facts: &Facts<'_>) -> Option<Decision> {
+    let upstream = facts.leg() == Leg::Upstream && !facts.nothing_received();
+    if !upstream || !facts.flight_is_close_notify() || facts.log_says_cut() {
+        return None;
+    }
+    facts.harmless(Confidence::Medium)
+}
+
 /// This end had closed before the peer's reset came: nginx was done with the connection, or had given it up.
 pub(super) fn closed_by_this_end_first(facts: &Facts<'_>) -> Option<Decision> {
     let done = facts.case.connection.abandoned().is_none();

@@ -12,6 +12,10 @@ use crate::{
 /// An idle timeout below this cannot be told from a response that ends with the connection.
 const SHORTEST_IDLE: Duration = Duration::from_millis(20);
 
+/// The same for a farewell, which comes with the response where a TLS connection is not kept: the time counts from the
+/// request then, and most responses take less than this, most idle timeouts longer.
+const SHORTEST_FAREWELL_IDLE: Duration = Duration::from_millis(500);
+
 /// What a server says right before it closes is no longer than this: a TLS alert takes 23 to 85 bytes by cipher, a
 /// GOAWAY of HTTP/2 17 and a few words (RFC 9113, section 6.8), both of them together within this.
 pub(crate) const LONGEST_FAREWELL: u32 = 160;
@@ -70,13 +74,17 @@ fn idle(connection: &Connection, client_left: bool) -> Option<(Duration, Grade)>
     match connection.fin() {
         Some(fin) => {
             let snapshot = fin.snapshot.as_ref()?;
-            clean(snapshot).or_else(|| farewell(snapshot))
+            clean(snapshot).or_else(|| farewell(snapshot).filter(is_idle))
         }
         // nginx saw the farewell before the FIN came, and closed with the farewell unread. It closes so for a client that
         // left, too.
         None if client_left => None,
-        None => farewell_unread(connection).map(|idle| (idle, Grade::Farewell)),
+        None => farewell_unread(connection).map(|idle| (idle, Grade::Farewell)).filter(is_idle),
     }
+}
+
+fn is_idle((since_request, _): &(Duration, Grade)) -> bool {
+    *since_request >= SHORTEST_FAREWELL_IDLE
 }
 
 /// Since the last request, if all that happened is that the server said farewell, and nginx closed with that unread.
