@@ -122,7 +122,7 @@ fn ten_thousand() -> Result<()> {
     ensure!(open >= 10_000, "the lab itself: only {open} connections are open");
 
     let started = Instant::now();
-    let args = ["observe", "--all", "--output", "json", "--log-level", "debug", "--port", &BACKEND_PORT.to_string()];
+    let args = ["observe", "--all", "--output", "json", "--log.level", "debug", "--port", &BACKEND_PORT.to_string()];
     let observer = Observer::start(&args, |_| ())?;
     observer.wait_until_ready()?;
     println!("{open} connections; ready after {:.0?}, load {}", started.elapsed(), load()?);

@@ -60,7 +60,11 @@ impl Verdicts {
         let ended =
             observer.signal(Signal::INT).and_then(|()| observer.wait_for_line(|line| line["type"] == "summary"));
         let lost = ended.map(|summary| summary["lost"].clone());
-        let said = observer.complaints();
+        let port_of_first =
+            tries.iter().find(|attempt| self.on(attempt.way).is_empty()).map(|first| first.way.1.port());
+        let port = format!("\"port\":{}}}", port_of_first.unwrap_or_default());
+        let of_first: Vec<String> = observer.lines(0).into_iter().filter(|line| line.contains(&port)).collect();
+        let said = (of_first, observer.complaints());
         format!("{} of {connections} connections have no verdict: {missing:#?}; {lost:?}; {said:#?}", missing.len())
     }
 
