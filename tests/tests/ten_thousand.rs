@@ -1,8 +1,6 @@
 //! Ten thousand connections that were open before the observer came: each reset is of the worker that holds it. What it
 //! costs to find out is printed.
 
-#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
-
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
