@@ -81,9 +81,14 @@ pub(crate) fn is_unanswered(socket: u64) -> bool {
         since => since > 0,
     }
 }
+/// What the kernel counts a FIN for in the bytes received.
+const FIN_BYTES: u64 = 1;
 
 /// Whether payload came last, moments ago, and nothing sent is unacknowledged: the end of a response. Both times are also
-/// set when the handshake ends, so that of a first request in the same jiffy only the count of bytes tells.
+/// set when the handshake ends, so that of a first request in the same jiffy only the count of bytes tells, in which the
+/// FIN is one ([source]).
+///
+/// [source]: https://github.com/torvalds/linux/blob/v6.18/net/ipv4/tcp_input.c
 #[inline(always)]
 pub(crate) fn response_just_came(socket: u64) -> bool {
     let received: u32 = read_or_zero(socket, Field::LastReceive);
@@ -93,7 +98,7 @@ pub(crate) fn response_just_came(socket: u64) -> bool {
         return false;
     }
     let bytes_received: u64 = read_or_zero(socket, Field::BytesReceived);
-    if bytes_received == 0 {
+    if bytes_received <= FIN_BYTES {
         return false;
     }
     let una: u32 = read_or_zero(socket, Field::SndUna);

@@ -1,8 +1,6 @@
 //! The newest nginx beside the one of this Debian: what counts where the configuration says nothing, a race that only its
 //! defaults make possible, and whose resets are.
 
-#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
-
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;

@@ -1,8 +1,6 @@
 //! Ten thousand connections that were open before the observer came: each reset is of the worker that holds it. What it
 //! costs to find out is printed.
 
-#![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
-
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -122,7 +120,7 @@ fn ten_thousand() -> Result<()> {
     ensure!(open >= 10_000, "the lab itself: only {open} connections are open");
 
     let started = Instant::now();
-    let args = ["observe", "--all", "--output", "json", "--log-level", "debug", "--port", &BACKEND_PORT.to_string()];
+    let args = ["observe", "--all", "--output", "json", "--log.level", "debug", "--port", &BACKEND_PORT.to_string()];
     let observer = Observer::start(&args, |_| ())?;
     observer.wait_until_ready()?;
     println!("{open} connections; ready after {:.0?}, load {}", started.elapsed(), load()?);
