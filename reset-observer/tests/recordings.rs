@@ -1,5 +1,6 @@
 //! The corpus: recordings of the lab's scenarios replay to the lines that the observer showed live, byte for byte, on any
 //! machine and without root. `cargo xtask recordings` writes the lines anew after a change of what is decided.
+#![expect(clippy::unwrap_used, reason = "all of it is part of a test")]
 
 use std::{
     fs,

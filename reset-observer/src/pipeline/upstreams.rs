@@ -1,0 +1,76 @@
+//! What is known of upstream servers as a whole: their names, and both sides of the idle connections to them.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use super::{Pipeline, places::Places};
+use crate::{
+    correlate::MAX_SERVERS,
+    mismatch::{News, Sides},
+    nginx::upstream_settings::UpstreamSettings,
+    record::KernelTime,
+    recording::{entry::Context, tape::Name},
+    verdict::UpstreamLabel,
+};
+
+impl Pipeline {
+    /// The name of a server as verdicts give it, and what counts for it, where the instances of nginx agree.
+    pub fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
+        let (label, settings) = self.places.name_server(remote);
+        let name = (Some(label.clone()), settings.clone());
+        self.tape.iter_mut().for_each(|tape| tape.named(None, remote, &name));
+        (label, settings)
+    }
+
+    /// Takes what a server is called, from a recording: by the worker that was asked about, or by all of nginx.
+    pub fn learn_name(&mut self, worker: Option<u32>, remote: SocketAddr, name: Name) {
+        if let Places::Recorded(names) = &mut self.places {
+            names.learn(worker, remote, name);
+        }
+    }
+
+    /// Takes the revision of the configurations, from a recording.
+    pub const fn learn_revision(&mut self, revision: Option<u64>) {
+        if let Places::Recorded(names) = &mut self.places {
+            names.revision = revision;
+        }
+    }
+
+    /// Both sides of the idle connections to each server whose timeout was learned, by address.
+    pub fn upstreams(&mut self, now: KernelTime) -> Vec<Sides> {
+        let mut servers: Vec<SocketAddr> = self.idle_timeouts().map(|(server, _)| server).collect();
+        servers.sort_unstable();
+        servers.into_iter().filter_map(|server| self.sides(server, now)).collect()
+    }
+
+    /// What is new about them since the last call.
+    pub fn upstream_news(&mut self, now: KernelTime) -> Vec<News> {
+        let configurations = self.places.revision();
+        if configurations != std::mem::replace(&mut self.seen_configurations, configurations) {
+            let all: Vec<SocketAddr> = self.idle_timeouts().map(|(server, _)| server).collect();
+            self.to_look_at.extend(all);
+        }
+        if self.to_look_at.is_empty() {
+            return Vec::new();
+        }
+        let looked_at = std::mem::take(&mut self.to_look_at).into_iter();
+        let news = looked_at
+            .filter_map(|server| {
+                let sides = self.sides(server, now)?;
+                self.watch.look(server, sides)
+            })
+            .collect();
+        if self.watch.len() > MAX_SERVERS {
+            self.watch.retain(|server| self.correlator.learned_of(server).is_some());
+        }
+        let revision = self.seen_configurations;
+        self.tape.iter_mut().for_each(|tape| tape.context(Context::News { at: now, revision }));
+        news
+    }
+
+    fn sides(&mut self, server: SocketAddr, now: KernelTime) -> Option<Sides> {
+        let learned = self.correlator.learned_of(&server)?;
+        let (backend, round_trip) = (learned.idle_timeout()?, learned.round_trip(now).map(|time| time.median));
+        let (upstream, settings) = self.name_server(server);
+        Some(Sides { upstream, backend, round_trip, settings })
+    }
+}
