@@ -76,7 +76,7 @@ fn event(event: Attributed) -> Piece {
 fn this_end() -> Vec<Vec<Piece>> {
     let (taken, crossing) = (acknowledged(at(1990)), requested(at(1990), SECOND));
     let cut_response = idle(Duration::from_millis(4));
-    let by_us = |data_after_close| Event::ResetSent { active: !data_after_close, data_after_close };
+    let by_us = |data_after_close: bool| Event::ResetSent { active: !data_after_close, data_after_close };
     let established = TcpState::Established;
     let in_vain = Snapshot { total_retransmits: 8, ..requested(at(1000), 10 * SECOND) };
     let late = reset(2002, TcpState::LastAck, crossing);
