@@ -28,7 +28,8 @@ fn a_mismatch_is_written_as_the_contract_says() {
         r#""upstream":{"name":"backend","server":"10.99.2.1:3000"},"#,
         r#""learned_timeout":{"value_ms":501.0,"spread_ms":2.0,"samples":3},"#,
         r#""nginx_timeout":{"value_ms":60000.0,"at":"/etc/nginx/nginx.conf:15","block_at":"/etc/nginx/nginx.conf:12"},"#,
-        r#""mismatch":true,"advice":"the backend closes idle connections after about 501ms, and nginx keeps them for 60s: "#,
+        r#""mismatch":true,"expected_races":null,"#,
+        r#""advice":"the backend closes idle connections after about 501ms, and nginx keeps them for 60s: "#,
         r#"set keepalive_timeout 400ms in upstream backend, in place of keepalive_timeout 60s at /etc/nginx/nginx.conf:15, "#,
         r#"or raise the backend's idle timeout well above 60s"}"#,
         "\n"
@@ -39,7 +40,7 @@ fn a_mismatch_is_written_as_the_contract_says() {
 #[test]
 fn what_is_not_known_of_nginx_is_null() {
     let line = written(&news(Change::Learned, None));
-    assert!(line.contains(r#""nginx_timeout":null,"mismatch":null,"advice":null}"#), "{line}");
+    assert!(line.contains(r#""nginx_timeout":null,"mismatch":null,"expected_races":null,"advice":null}"#), "{line}");
     let by_default = written(&news(Change::MismatchFound, Some(configured())));
     assert!(by_default.contains(r#""nginx_timeout":{"value_ms":60000.0,"at":null,"#), "{by_default}");
 }
