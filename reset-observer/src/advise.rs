@@ -2,6 +2,7 @@
 
 use crate::{classify::Decision, correlate::Case, record::Exit, verdict::Cause};
 
+mod family;
 mod limit;
 mod middlebox;
 mod place;

@@ -14,6 +14,7 @@ mod ends;
 pub mod learned;
 mod logged;
 mod note;
+mod reuse;
 mod server;
 mod servers;
 
@@ -23,6 +24,7 @@ pub use ends::Ends;
 pub use learned::IdleTimeout;
 use learned::Lesson;
 pub use logged::{LogDesk, Logged};
+pub use reuse::ExpectedRaces;
 pub use server::{Server, ServerFacts};
 pub use servers::MAX_SERVERS;
 use servers::Servers;
@@ -232,6 +234,9 @@ impl Correlator {
         let client_left = left.is_some_and(|left| left <= at && at.since(left) <= CLIENT_LEFT_WITHIN);
         if let Some(lesson) = Lesson::of(&connection, client_left) {
             self.server(ends.remote).learn(&lesson, at, &server);
+            if let Some(opened) = connection.opened_at().filter(|_| lesson.is_close_for_idleness()) {
+                self.server(ends.remote).closed_for_idleness(at, at.since(opened));
+            }
             self.servers.has_learned();
         }
         let oom_killed = peer.as_ref().and_then(|peer| peer.process()).is_some_and(|process| {

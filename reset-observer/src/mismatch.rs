@@ -9,7 +9,7 @@ mod watch;
 pub use watch::{Change, News, Watch};
 
 use crate::{
-    correlate::IdleTimeout,
+    correlate::{ExpectedRaces, IdleTimeout},
     nginx::{
         config::defaults::SHORTEST_TIMER,
         upstream_settings::{Keeps, UpstreamSettings},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Both sides of the idle connections to one server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sides {
     /// The server, and its upstream block.
     pub upstream: UpstreamLabel,
@@ -26,6 +26,8 @@ pub struct Sides {
     pub backend: IdleTimeout,
     /// The usual round trip to the backend, where known.
     pub round_trip: Option<Duration>,
+    /// How many races the traffic seen lets expect if there is a mismatch; `None` if it says too little.
+    pub expected: Option<ExpectedRaces>,
     /// nginx's side; `None` where the configuration does not tell.
     pub settings: Option<Arc<UpstreamSettings>>,
 }

@@ -36,6 +36,8 @@ fn crash_and_return() -> Result<()> {
     let mut pooled = (0..2).map(|_| stage.client()).collect::<Result<Vec<_>>>()?;
     pooled.iter_mut().try_for_each(|client| client.send("GET", "/delay/300", ""))?;
     pooled.iter_mut().try_for_each(|client| client.receive().map(drop))?;
+    // A process that dies right after a response most likely died of that request: this one must be long answered.
+    thread::sleep(Duration::from_millis(200));
     let killer = stage.client()?.get("/crash/kill")?.status;
     ensure!(killer == 502, "the lab itself: the request that kills got {killer}");
     let status = stage.backend_mut()?.wait()?;
@@ -73,15 +75,18 @@ fn check(episode: &Value, observer: &Observer) -> Result<()> {
     ensure!(episode["cause"] == "backend_crash" && episode["confidence"] == "high", "{}", seen());
     ensure!(episode["exit"] == "SIGKILL" && episode["process"]["pid"].is_u64(), "{}", seen());
     let refused = episode["refused"].as_u64().context("no count of refusals")?;
-    ensure!(episode["connections"] == 5 && refused >= 1, "{}", seen());
+    // nginx tries the request that kills again, and may find the listener of the dying process: then it is cut, too.
+    let connections = episode["connections"].as_u64().context("no count of connections")?;
+    ensure!((5..=6).contains(&connections) && refused >= 1, "{}", seen());
     let requests = episode["requests"].as_object().context("no requests")?;
     let hurt: u64 = requests.values().filter_map(Value::as_u64).sum();
-    ensure!(hurt == 4 + refused, "{hurt} requests hurt of 4 in hand and {refused} refused: {}", seen());
+    ensure!(episode["causes"]["idle_close"] == 1, "{}", seen());
+    ensure!(hurt == connections - 1 + refused, "{hurt} requests hurt: {}", seen());
     let away = &episode["away"];
     let bounds = away["at_least_ms"].as_f64().zip(away["at_most_ms"].as_f64());
     ensure!(bounds.is_some_and(|(least, most)| least > 0.0 && least <= most), "{}", seen());
     let named = observer.lines(0).iter().filter(|line| names(line, &episode["id"])).count();
-    ensure!(u64::try_from(named)? == 5 + refused, "{named} verdicts name it: {}", seen());
+    ensure!(u64::try_from(named)? == connections + refused, "{named} verdicts name it: {}", seen());
     Ok(())
 }
 

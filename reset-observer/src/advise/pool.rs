@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{place, span};
+use super::{family, place, span};
 use crate::{
     correlate::Case,
     mismatch::{Sides, safe_up_to},
@@ -19,10 +19,12 @@ const NGINX_DEFAULT: &str = "60s";
 
 /// How long the backend keeps idle connections.
 #[derive(Clone, Copy)]
-struct Backend {
+struct Backend<'a> {
     timeout: Duration,
     /// Up to this idle time a request still reaches it.
     safe: Duration,
+    /// Name of its process, where it is on this host.
+    process: Option<&'a str>,
 }
 
 /// The advice for a server whose idle connections nginx keeps for longer than it does; `None` if it does not.
@@ -30,7 +32,7 @@ struct Backend {
 pub fn mismatch(sides: &Sides) -> Option<String> {
     let settings = sides.settings.as_deref().filter(|_| sides.mismatch() == Some(true))?;
     let safe = safe_up_to(&sides.backend, sides.round_trip);
-    Some(close_first(settings, Backend { timeout: sides.backend.value, safe }))
+    Some(close_first(settings, Backend { timeout: sides.backend.value, safe, process: None }))
 }
 
 /// The advice for a keepalive race.
@@ -54,17 +56,18 @@ pub(super) fn race(case: &Case) -> String {
     format!("{change}; {}", temptations(settings.next_upstream))
 }
 
-fn backend(case: &Case) -> Option<Backend> {
+fn backend(case: &Case) -> Option<Backend<'_>> {
     let snapshot = case.connection.snapshot();
+    let process = case.peer.as_ref().and_then(|peer| peer.process()).map(|process| process.name.as_str());
     let learned = case.server.idle_timeout.map(|learned| {
         let safe = safe_up_to(&learned, snapshot.and_then(|snapshot| snapshot.rtt_min));
-        Backend { timeout: learned.value, safe }
+        Backend { timeout: learned.value, safe, process }
     });
-    let gap = || snapshot?.idle_before_request.map(|gap| Backend { timeout: gap, safe: gap });
+    let gap = || snapshot?.idle_before_request.map(|gap| Backend { timeout: gap, safe: gap, process });
     learned.or_else(gap)
 }
 
-fn unconfigured(case: &Case, backend: Option<Backend>) -> String {
+fn unconfigured(case: &Case, backend: Option<Backend<'_>>) -> String {
     let where_to = place::named_block(case);
     let advised = backend.and_then(|backend| Some((backend.timeout, span::well_below(backend.timeout, backend.safe)?)));
     match advised {
@@ -81,7 +84,7 @@ fn unconfigured(case: &Case, backend: Option<Backend>) -> String {
     }
 }
 
-fn close_first(settings: &UpstreamSettings, backend: Backend) -> String {
+fn close_first(settings: &UpstreamSettings, backend: Backend<'_>) -> String {
     let about = span::directive(backend.timeout);
     let keeps = Keeps::of(settings);
     let facts =
@@ -94,9 +97,10 @@ fn close_first(settings: &UpstreamSettings, backend: Backend) -> String {
             counted(settings)
         ),
         (Keeps::For(timeout), Some(advised)) => format!(
-            "{facts}: {}, or raise the backend's idle timeout well above {}",
+            "{facts}: {}, or raise the backend's idle timeout well above {}{}",
             set(settings, &advised, timeout),
-            span::directive(timeout)
+            span::directive(timeout),
+            family::how_to_raise(backend.process, backend.timeout, timeout)
         ),
         (Keeps::Forever, Some(advised)) => format!(
             "{facts}, for it knows no keepalive_timeout before 1.15.3: update it, and set keepalive_timeout {advised}{}",

@@ -13,6 +13,11 @@ pub(super) fn directive(time: Duration) -> String {
     if ms < 10_000 && !ms.is_multiple_of(1000) { format!("{ms}ms") } else { format!("{}s", time.as_secs()) }
 }
 
+/// A time in seconds, rounded up.
+pub(super) fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
 /// A time that is a fifth shorter than `other` and no longer than `safe`, rounded down to two digits; `None` if that is
 /// shorter than nginx can count.
 pub(super) fn well_below(other: Duration, safe: Duration) -> Option<Duration> {

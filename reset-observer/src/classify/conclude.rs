@@ -92,7 +92,10 @@ fn rst_packet(packet: Packet) -> RstPacket {
 fn timing(case: &Case, decisive: Option<&Record>) -> Timing {
     let snapshot = case.connection.snapshot();
     let age = case.connection.opened_at().zip(decisive).map(|(opened, record)| record.at.since(opened));
-    let since_request = snapshot.and_then(|snapshot| Some(snapshot.clock.since(snapshot.first_transmit_at?)));
+    // The socket's clock stands still until a segment comes or goes: at this end's own close the record's counts.
+    let closed = case.connection.abandoned().map(|record| record.at);
+    let since_request =
+        snapshot.and_then(|snapshot| Some(closed.unwrap_or(snapshot.clock).since(snapshot.first_transmit_at?)));
     Timing {
         connection_age_ms: age.map(|age| age.as_secs_f64() * 1e3),
         idle_before_request_ms: snapshot

@@ -55,7 +55,9 @@ fn is_unanswered_handshake(record: &Record) -> bool {
     given_up && again && record.state_before == Some(TcpState::SynSent)
 }
 
-/// On a client's connection what is received is the request, so that a response is due, or is on its way.
+/// On a client's connection what is received is the request, so that a response is due, or is on its way. Of a first
+/// request that came in the jiffy of the handshake only the count of bytes tells.
 fn is_unserved(client: &Snapshot) -> bool {
-    client.unacked > 0 || client.last_payload == Some(LastPayload::Received)
+    let nothing_sent = client.bytes_sent == 0 && client.bytes_received > 0;
+    client.unacked > 0 || nothing_sent || client.last_payload == Some(LastPayload::Received)
 }

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use super::{
     Connection, Ends,
     learned::{IdleTimeout, Learned, Lesson, Stamp, cut_size},
+    reuse::{ExpectedRaces, Reuse},
 };
 use crate::record::{Exit, KernelTime};
 
@@ -44,6 +45,7 @@ pub struct Server {
     exits: VecDeque<(KernelTime, Exit)>,
     /// Upstream connections that its end cut, each once.
     cuts: VecDeque<(KernelTime, Ends)>,
+    reuse: Reuse,
     learned: Learned,
     last_seen: Stamp,
 }
@@ -134,6 +136,17 @@ impl Server {
     pub(super) fn learn(&mut self, lesson: &Lesson, at: KernelTime, facts: &ServerFacts) {
         self.learned.take(lesson, at, facts.refused || facts.exit.is_some());
         self.last_seen = Stamp::at(at);
+    }
+
+    /// It closed a connection for idleness that was opened `age` before.
+    pub(super) fn closed_for_idleness(&mut self, at: KernelTime, age: Duration) {
+        self.reuse.closed(at, age);
+    }
+
+    /// How many races are to be expected at the traffic up to `now`, if nginx keeps idle connections for longer.
+    pub(super) fn expected_races(&self, now: KernelTime) -> Option<ExpectedRaces> {
+        let round_trip = self.learned.round_trip(now).map(|time| time.median);
+        self.reuse.expected(self.learned.idle_timeout()?.value, round_trip, now)
     }
 
     /// Takes what was learned before.

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use super::{
-    Correlator,
+    Correlator, ExpectedRaces,
     learned::{IdleTimeout, Learned, Stamp},
     server::Server,
 };
@@ -108,6 +108,12 @@ impl Correlator {
     #[must_use]
     pub fn learned_of(&self, server: &SocketAddr) -> Option<&Learned> {
         self.servers.get(server).map(Server::learned)
+    }
+
+    /// How many races with a server are to be expected at the traffic up to `now`; `None` if there is too little to say.
+    #[must_use]
+    pub fn expected_races(&self, server: &SocketAddr, now: KernelTime) -> Option<ExpectedRaces> {
+        self.servers.get(server)?.expected_races(now)
     }
 
     /// Takes what was learned of a server before, last heard of `age` before `now`. What is known already stands.

@@ -14,7 +14,13 @@ fn ms(ms: u64) -> Duration {
 
 fn sides(value: u64, settings: Option<UpstreamSettings>) -> Sides {
     let upstream = UpstreamLabel { name: Some("backend".into()), server: server().to_string() };
-    Sides { upstream, backend: learned(value, 3), round_trip: Some(ms(2)), settings: settings.map(Arc::new) }
+    Sides {
+        upstream,
+        backend: learned(value, 3),
+        round_trip: Some(ms(2)),
+        expected: None,
+        settings: settings.map(Arc::new),
+    }
 }
 
 #[test]

@@ -15,7 +15,8 @@ const SAME: Duration = Duration::from_millis(20);
 pub enum Change {
     /// The backend's timeout is known, and nothing is wrong with it as far as is known.
     Learned,
-    /// One of the two timeouts is another than before, or the server's name is.
+    /// One of the two timeouts is another than before, or the server's name is; or how many races are to be expected is
+    /// known for the first time.
     Changed,
     /// nginx keeps idle connections for longer than the backend.
     MismatchFound,
@@ -24,7 +25,7 @@ pub enum Change {
 }
 
 /// Something new.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct News {
     /// Both sides as they are.
     pub sides: Sides,
@@ -78,5 +79,10 @@ fn differ(said: &Sides, sides: &Sides) -> bool {
     let (before, after) = (said.backend.value, sides.backend.value);
     let learned = before.abs_diff(after) > SAME.max(before / 20);
     let place = |sides: &Sides| sides.settings.as_ref().and_then(|settings| settings.keepalive_timeout_at.clone());
-    learned || said.upstream != sides.upstream || said.nginx() != sides.nginx() || place(said) != place(sides)
+    let expected = said.expected.is_none() && sides.expected.is_some() && sides.mismatch() == Some(true);
+    learned
+        || expected
+        || said.upstream != sides.upstream
+        || said.nginx() != sides.nginx()
+        || place(said) != place(sides)
 }

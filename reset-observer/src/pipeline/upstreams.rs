@@ -70,7 +70,8 @@ impl Pipeline {
     fn sides(&mut self, server: SocketAddr, now: KernelTime) -> Option<Sides> {
         let learned = self.correlator.learned_of(&server)?;
         let (backend, round_trip) = (learned.idle_timeout()?, learned.round_trip(now).map(|time| time.median));
+        let expected = self.correlator.expected_races(&server, now);
         let (upstream, settings) = self.name_server(server);
-        Some(Sides { upstream, backend, round_trip, settings })
+        Some(Sides { upstream, backend, round_trip, expected, settings })
     }
 }

@@ -94,7 +94,7 @@ impl<W: Write> Table<W> {
 
     /// Once for each cause, and only to a person.
     fn more(&mut self, verdict: &Verdict) -> Result<(), OutputError> {
-        if self.look.width.is_none() || !self.referred.insert(verdict.cause) {
+        if verdict.impact == Impact::None || self.look.width.is_none() || !self.referred.insert(verdict.cause) {
             return Ok(());
         }
         self.below("more", &format!("reset-observer explain {}", verdict.cause))

@@ -24,6 +24,8 @@ pub struct Upstream {
     pub nginx_timeout: Option<NginxTimeout>,
     /// Whether nginx keeps them for longer than is safe.
     pub mismatch: Option<bool>,
+    /// How many races the traffic seen lets expect; `null` where there is no mismatch, or too little was seen.
+    pub expected_races: Option<Expected>,
     /// What to change; `null` where there is no mismatch.
     pub advice: Option<String>,
 }
@@ -37,6 +39,15 @@ pub struct LearnedTimeout {
     pub spread_ms: f64,
     /// From how many closes it was learned, at most 17.
     pub samples: u64,
+}
+
+/// Races to be expected, as an order of magnitude: how it is worked out is in `docs/causes/keepalive_race.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Expected {
+    /// Per hour.
+    pub per_hour: f64,
+    /// The time in which the traffic was seen that this rests on, seconds.
+    pub over_s: f64,
 }
 
 /// How long nginx keeps an idle connection.
@@ -75,6 +86,10 @@ impl From<&Sides> for Upstream {
             },
             nginx_timeout: nginx_timeout(sides),
             mismatch: sides.mismatch(),
+            expected_races: sides
+                .expected
+                .filter(|_| sides.mismatch() == Some(true))
+                .map(|expected| Expected { per_hour: expected.per_hour, over_s: expected.over.as_secs_f64() }),
             advice: advise::mismatch(sides),
         }
     }
@@ -109,7 +124,10 @@ impl fmt::Display for Upstream {
     /// A mismatch as a sentence, or what was learned.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.advice {
-            Some(advice) => write!(f, "A race waits to happen at {}: {advice}.", self.name()),
+            Some(advice) => {
+                let expected = self.expected_races.as_ref().map(expected).unwrap_or_default();
+                write!(f, "A race waits to happen at {}{expected}: {advice}.", self.name())
+            }
             None => write!(
                 f,
                 "The idle timeout of {} is {} (closes seen: {}).",
@@ -119,6 +137,23 @@ impl fmt::Display for Upstream {
             ),
         }
     }
+}
+
+/// ` (about 3 an hour at the traffic of the last 5.0 min)`, to one digit.
+fn expected(races: &Expected) -> String {
+    let over = words::milliseconds(races.over_s * 1e3);
+    let often = match races.per_hour {
+        often if often >= 9.5 => format!("about {:.0} an hour", round_to_one_digit(often)),
+        often if often >= 0.95 => format!("about {often:.0} an hour"),
+        often if often >= 0.95 / 24.0 => format!("about {:.0} a day", round_to_one_digit(often * 24.0)),
+        _ => "less than one a day".to_owned(),
+    };
+    format!(" ({often} at the traffic of the last {over})")
+}
+
+fn round_to_one_digit(number: f64) -> f64 {
+    let unit = 10_f64.powf(number.log10().floor());
+    (number / unit).round() * unit
 }
 
 impl UpstreamNews {

@@ -60,6 +60,13 @@ impl Lesson {
     }
 }
 
+impl Lesson {
+    /// The server closed the connection because it had been idle for long enough.
+    pub(crate) fn is_close_for_idleness(&self) -> bool {
+        self.idle.is_some()
+    }
+}
+
 /// Payload received when a reset cut a response, if it did.
 pub(crate) fn cut_size(connection: &Connection) -> Option<u64> {
     let snapshot = connection.reset()?.snapshot?;

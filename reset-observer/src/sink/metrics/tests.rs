@@ -18,7 +18,7 @@ use crate::{
 fn sides(server: &str, settings: Option<UpstreamSettings>) -> Sides {
     let backend = IdleTimeout { value: Duration::from_millis(5001), spread: Duration::from_millis(3), samples: 3 };
     let upstream = UpstreamLabel { name: None, server: server.into() };
-    Sides { upstream, backend, round_trip: None, settings: settings.map(Arc::new) }
+    Sides { upstream, backend, round_trip: None, expected: None, settings: settings.map(Arc::new) }
 }
 
 fn metrics() -> Metrics {

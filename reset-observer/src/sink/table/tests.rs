@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     record::KernelTime,
     sink::{NginxFound, example, losses::Stage},
+    verdict::WouldRaise,
 };
 
 fn shown(look: Look, show: impl FnOnce(&mut Table<&mut Vec<u8>>)) -> String {
@@ -37,6 +38,7 @@ TIME          CAUSE                SURE    REQUEST   SERVER                     
     why: the backend's FIN arrived; the backend's kernel acknowledged nothing of the request; the connection had been
          idle for the backend's learned idle timeout
     do: set keepalive_timeout 800ms in upstream backend
+    more: reset-observer explain keepalive_race
 ";
     assert_eq!(text, expected);
 }
@@ -73,7 +75,27 @@ fn colours_are_used_where_wanted_and_put_back() {
     let look = Look { width: Some(140), colour: true };
     let text = shown(look, |table| table.verdict(&example::verdict()).unwrap());
     assert!(text.contains("\x1b[33m"), "{text:?}");
-    assert_eq!(text.matches("\x1b[0m").count(), 4, "{text:?}");
+    assert_eq!(text.matches("\x1b[0m").count(), 5, "{text:?}");
+}
+
+#[test]
+fn where_to_read_more_is_said_once_for_each_cause_and_not_to_a_pipe() {
+    let crash = Verdict { cause: Cause::BackendCrash, ..example::verdict() };
+    let text = shown(terminal(120), |table| {
+        for verdict in [&example::verdict(), &crash, &example::verdict(), &crash] {
+            table.verdict(verdict).unwrap();
+        }
+    });
+    assert_eq!(text.matches("more: reset-observer explain ").count(), 2, "{text}");
+    let piped = shown(Look::PLAIN, |table| table.verdict(&crash).unwrap());
+    assert!(!piped.contains("more: "), "{piped}");
+}
+
+#[test]
+fn what_would_have_made_it_surer_is_said() {
+    let unsure = Verdict { would_raise: vec![WouldRaise::ErrorLog, WouldRaise::ClientSide], ..example::verdict() };
+    let text = shown(Look::PLAIN, |table| table.verdict(&unsure).unwrap());
+    assert!(text.contains("    surer with: nginx's error log; the clients' connections in view\n"), "{text}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::{
 fn news(change: Change, settings: Option<UpstreamSettings>) -> UpstreamNews {
     let backend = IdleTimeout { value: Duration::from_millis(501), spread: Duration::from_millis(2), samples: 3 };
     let upstream = UpstreamLabel { name: Some("backend".into()), server: "10.99.2.1:3000".into() };
-    let sides = Sides { upstream, backend, round_trip: None, settings: settings.map(Arc::new) };
+    let sides = Sides { upstream, backend, round_trip: None, expected: None, settings: settings.map(Arc::new) };
     UpstreamNews::new(KernelTime(3_432_611_000), &News { sides, change })
 }
 
@@ -28,7 +28,8 @@ fn a_mismatch_is_written_as_the_contract_says() {
         r#""upstream":{"name":"backend","server":"10.99.2.1:3000"},"#,
         r#""learned_timeout":{"value_ms":501.0,"spread_ms":2.0,"samples":3},"#,
         r#""nginx_timeout":{"value_ms":60000.0,"at":"/etc/nginx/nginx.conf:15","block_at":"/etc/nginx/nginx.conf:12"},"#,
-        r#""mismatch":true,"advice":"the backend closes idle connections after about 501ms, and nginx keeps them for 60s: "#,
+        r#""mismatch":true,"expected_races":null,"#,
+        r#""advice":"the backend closes idle connections after about 501ms, and nginx keeps them for 60s: "#,
         r#"set keepalive_timeout 400ms in upstream backend, in place of keepalive_timeout 60s at /etc/nginx/nginx.conf:15, "#,
         r#"or raise the backend's idle timeout well above 60s"}"#,
         "\n"
@@ -39,7 +40,7 @@ fn a_mismatch_is_written_as_the_contract_says() {
 #[test]
 fn what_is_not_known_of_nginx_is_null() {
     let line = written(&news(Change::Learned, None));
-    assert!(line.contains(r#""nginx_timeout":null,"mismatch":null,"advice":null}"#), "{line}");
+    assert!(line.contains(r#""nginx_timeout":null,"mismatch":null,"expected_races":null,"advice":null}"#), "{line}");
     let by_default = written(&news(Change::MismatchFound, Some(configured())));
     assert!(by_default.contains(r#""nginx_timeout":{"value_ms":60000.0,"at":null,"#), "{by_default}");
 }
@@ -65,6 +66,7 @@ fn the_summary_has_a_line_for_each_mismatched_server() {
         upstream: UpstreamLabel { name: Some("backend".into()), server: server.into() },
         backend,
         round_trip: None,
+        expected: None,
         settings: Some(Arc::new(settings)),
     };
     let mut summary = Summary::start(KernelTime(0));
@@ -77,4 +79,13 @@ fn the_summary_has_a_line_for_each_mismatched_server() {
     assert_eq!(text.matches("A race waits to happen").count(), 1, "{text}");
     assert!(text.contains("A race waits to happen at server 10.0.0.2:3000 of upstream backend: "), "{text}");
     assert_eq!(serde_json::to_value(&summary).unwrap()["mismatches"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn how_often_is_said_in_orders_of_magnitude() {
+    let said = |per_hour| expected(&Expected { per_hour, over_s: 300.0 });
+    assert_eq!(said(3.2), " (about 3 an hour at the traffic of the last 5.0 min)");
+    assert_eq!(said(1840.0), " (about 2000 an hour at the traffic of the last 5.0 min)");
+    assert_eq!(said(0.5), " (about 10 a day at the traffic of the last 5.0 min)");
+    assert_eq!(said(0.001), " (less than one a day at the traffic of the last 5.0 min)");
 }
