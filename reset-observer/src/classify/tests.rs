@@ -298,3 +298,12 @@ fn the_order_in_which_evidence_arrives_does_not_change_the_verdict() {
         assert!(decisions.iter().all(|decision| *decision == decisions[0]), "{decisions:#?}");
     }
 }
+
+#[test]
+fn the_close_notify_of_this_end_is_no_request_that_was_lost() {
+    let farewell = Snapshot { unacked: 31, bytes_sent: 578, ..requested(at(1990), SECOND / 2) };
+    let crossed = |snapshot| says([fin(2000, snapshot)]).0;
+    assert_eq!(crossed(farewell), Cause::IdleClose);
+    assert_eq!(crossed(Snapshot { unacked: 90, ..farewell }), Cause::KeepaliveRace, "a request is longer");
+    assert_eq!(crossed(Snapshot { bytes_sent: 62, ..farewell }), Cause::KeepaliveRace, "no TLS session is so short");
+}
