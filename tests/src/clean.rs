@@ -22,7 +22,7 @@ const WAYS: [(&str, &str); 6] = [
     ("kept", "proxy_pass http://node/; proxy_set_header Connection \"\";"),
     ("tls", "proxy_pass https://node_tls/; proxy_set_header Connection \"\";"),
     ("closing", "proxy_pass http://node/; proxy_set_header Connection close;"),
-    ("closing_tls", "proxy_pass https://node_tls/; proxy_set_header Connection close;"),
+    ("closing_tls", "proxy_pass https://node_closing/; proxy_set_header Connection close;"),
     ("old", "proxy_pass http://node/; proxy_http_version 1.0;"),
     ("inner", "proxy_pass http://inner/; proxy_set_header Connection \"\";"),
 ];
@@ -66,12 +66,12 @@ impl Host {
         let at = |port| SocketAddr::new(net.backend_address(), port);
         let real = |tls| Real { server: Server::Node, idle: NODE_KEEPS, tls };
         let mut servers = Vec::new();
-        for (port, real) in (BACKEND_PORT..).zip([real(false), real(true)]) {
+        for (port, real) in (BACKEND_PORT..).zip([real(false), real(true), real(true)]) {
             let backend = Backend::launch(&real, net.backend(), at(port), &scratch.path().join(port.to_string()))?;
             backend.wait_until_it_listens(&real, net.backend(), at(port))?;
             servers.push((real, at(port), backend));
         }
-        let behind = at(BACKEND_PORT + 2);
+        let behind = at(BACKEND_PORT + 3);
         let program = programs::nginx()?;
         let dir = scratch.path().join("inner");
         let inner = Nginx::start_written(&program, net.proxy(), &dir, &inner_text(&dir, behind)?, behind, 2)?;
@@ -132,6 +132,9 @@ impl Host {
         Ok(())
     }
 
+    /// Where the server listens whose TLS connections are not kept.
+    pub const CLOSING_TLS: u16 = BACKEND_PORT + 2;
+
     /// What either nginx logged as an error.
     pub fn errors(&self) -> Vec<String> {
         [&self.front, &self.inner].iter().flat_map(|nginx| nginx.error_log()).collect()
@@ -175,7 +178,7 @@ fn front_text(
 ) -> Result<String> {
     let mut http = String::from("  access_log off;\n");
     let server = |at: usize| servers.get(at).map(|(_, at, _)| *at).context("the lab itself: a server is missing");
-    for (name, at) in [("node", server(0)?), ("node_tls", server(1)?), ("inner", inner)] {
+    for (name, at) in [("node", server(0)?), ("node_tls", server(1)?), ("node_closing", server(2)?), ("inner", inner)] {
         writeln!(
             http,
             "  upstream {name} {{\n    server {at} max_fails=0;\n    keepalive 16;\n    keepalive_timeout {NGINX_KEEPS};\n  }}"

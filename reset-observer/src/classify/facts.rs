@@ -80,13 +80,18 @@ impl<'a> Facts<'a> {
         self.snapshot.is_some_and(|snapshot| snapshot.flight_never_acked)
     }
 
-    /// All that is not acknowledged is as long as a TLS `close_notify`, and no request over TLS is so short.
+    /// All that is not acknowledged, or that the backend on this host left unread, is as long as a TLS `close_notify`, and
+    /// no request over TLS is so short.
     pub(super) fn flight_is_close_notify(&self) -> bool {
-        self.snapshot.is_some_and(|snapshot| {
-            CLOSE_NOTIFY.contains(&snapshot.unacked)
-                && snapshot.flight_never_acked
-                && snapshot.bytes_sent >= SHORTEST_TLS_SESSION + u64::from(snapshot.unacked)
-        })
+        let Some(snapshot) = self.snapshot else { return false };
+        let peer = self.case.peer.as_ref().and_then(|peer| peer.sent()?.snapshot);
+        let left = if snapshot.unacked == 0 {
+            peer.map(|peer| peer.unread)
+        } else {
+            Some(snapshot.unacked).filter(|_| snapshot.flight_never_acked)
+        };
+        let Some(left) = left.filter(|left| CLOSE_NOTIFY.contains(left)) else { return false };
+        snapshot.bytes_sent >= SHORTEST_TLS_SESSION + u64::from(left)
     }
 
     /// A response was received on this connection before: whatever was lost was at least its second request.

@@ -281,4 +281,13 @@ fn a_connection_closed_before_its_first_request_was_turned_away_or_only_spare() 
     assert_eq!(says([fin(9000, unused)]), (Cause::IdleClose, Confidence::Medium));
 }
 
+#[test]
+fn the_close_notify_of_this_end_is_no_request_that_was_lost() {
+    let farewell = Snapshot { unacked: 31, bytes_sent: 578, ..requested(at(1990), SECOND / 2) };
+    let crossed = |snapshot| says([fin(2000, snapshot)]).0;
+    assert_eq!(crossed(farewell), Cause::IdleClose);
+    assert_eq!(crossed(Snapshot { unacked: 90, ..farewell }), Cause::KeepaliveRace, "a request is longer");
+    assert_eq!(crossed(Snapshot { bytes_sent: 62, ..farewell }), Cause::KeepaliveRace, "no TLS session is so short");
+}
+
 mod order;
