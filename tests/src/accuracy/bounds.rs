@@ -117,13 +117,11 @@ impl fmt::Display for Tally {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of trials are far below 2^52")]
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// Wilson's interval at 95 %: unlike the usual one it says something at a share of 100 %.
-#[expect(clippy::cast_precision_loss, reason = "counts of trials are far below 2^52")]
 fn wilson(part: usize, whole: usize) -> (f64, f64) {
     const Z: f64 = 1.96;
     if whole == 0 {
