@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use serde_json::{Value, json};
 
 mod channel;
+mod death;
 mod deed;
 mod request;
 mod response;

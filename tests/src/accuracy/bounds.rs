@@ -24,8 +24,10 @@ pub(super) struct Tally {
     pub(super) spoiled: usize,
     /// Ends of connections on which a verdict was given or due.
     pub(super) readings: usize,
-    /// Of these, those that were said rightly.
+    /// Of these, those whose cause and impact were said rightly.
     pub(super) right: usize,
+    /// Of these, those with the right cause and a wrong impact.
+    pub(super) wrong_impact: usize,
     /// Of these, those that were said to be unknown.
     pub(super) unknown: usize,
     /// Of these, those of which nothing was said.
@@ -53,7 +55,8 @@ impl Tally {
         let judged = entries.iter().filter(|entry| entry.spoiled.is_none());
         let readings: Vec<&Reading> = entries.iter().flat_map(|entry| &entry.readings).collect();
         let count = |what: fn(&Reading) -> bool| readings.iter().filter(|reading| what(reading)).count();
-        let right = count(|reading| reading.right);
+        let right = count(|reading| reading.right && !reading.wrong_impact);
+        let wrong_impact = count(|reading| reading.wrong_impact);
         let unknown = count(Reading::is_unknown);
         let missing = count(Reading::is_missing);
         let wrong_at_high = count(|reading| !reading.right && reading.confidence == "high");
@@ -67,6 +70,7 @@ impl Tally {
             spoiled: entries.iter().filter(|entry| entry.spoiled.is_some()).count(),
             readings: readings.len(),
             right,
+            wrong_impact,
             unknown,
             missing,
             wrong_at_high,
@@ -88,13 +92,25 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { trials, clean, spoiled, readings, right, unknown, missing, wrong_at_high, share, interval, .. } =
-            self;
+        let Self {
+            trials,
+            clean,
+            spoiled,
+            readings,
+            right,
+            wrong_impact,
+            unknown,
+            missing,
+            wrong_at_high,
+            share,
+            interval,
+            ..
+        } = self;
         writeln!(f, "\n{trials} trials, {clean} of them without a fault; {spoiled} more did not happen as meant.")?;
         writeln!(
             f,
-            "{readings} ends of connections: {right} said rightly, {unknown} unknown, {missing} missing, \
-             {wrong_at_high} wrong at high confidence."
+            "{readings} ends of connections: {right} said rightly, {wrong_impact} with the right cause and a wrong \
+             impact, {unknown} unknown, {missing} missing, {wrong_at_high} wrong at high confidence."
         )?;
         let (low, high) = interval;
         writeln!(
@@ -117,13 +133,11 @@ impl fmt::Display for Tally {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of trials are far below 2^52")]
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// Wilson's interval at 95 %: unlike the usual one it says something at a share of 100 %.
-#[expect(clippy::cast_precision_loss, reason = "counts of trials are far below 2^52")]
 fn wilson(part: usize, whole: usize) -> (f64, f64) {
     const Z: f64 = 1.96;
     if whole == 0 {
@@ -155,7 +169,7 @@ mod tests {
 
     fn reading(said: &str, confidence: &str, right: bool) -> Reading {
         let [truth, said, confidence] = ["backend_abort", said, confidence].map(str::to_owned);
-        Reading { truth, said, confidence, right }
+        Reading { truth, said, confidence, right, wrong_impact: false }
     }
 
     #[test]

@@ -20,16 +20,20 @@ pub(super) struct Reading {
     pub(super) confidence: String,
     /// Whether that is right.
     pub(super) right: bool,
+    /// The cause is right, and what it is said to have done to the request is not.
+    #[serde(default)]
+    pub(super) wrong_impact: bool,
 }
 
 impl Reading {
     fn of(truth: &str, verdict: &Verdict, right: bool) -> Self {
         let (said, confidence) = (verdict.cause.clone(), verdict.confidence.clone());
-        Self { truth: truth.to_owned(), said, confidence, right }
+        Self { truth: truth.to_owned(), said, confidence, right, wrong_impact: false }
     }
 
     fn missing(truth: &str) -> Self {
-        Self { truth: truth.to_owned(), said: NOTHING.to_owned(), confidence: String::new(), right: false }
+        let (truth, said) = (truth.to_owned(), NOTHING.to_owned());
+        Self { truth, said, confidence: String::new(), right: false, wrong_impact: false }
     }
 
     pub(super) fn is_missing(&self) -> bool {
@@ -71,8 +75,9 @@ fn claim(expected: &Expected, truth: &Truth, left: &mut Vec<&Verdict>) -> Readin
     let found = left.iter().position(met).or_else(|| left.iter().position(wrong));
     let Some(verdict) = found.map(|index| left.remove(index)) else { return Reading::missing(expected.cause) };
     let impact = verdict.impact.as_deref().filter(|impact| *impact != "unknown");
-    let impact_is_right = expected.impact.zip(impact).is_none_or(|(expected, said)| expected == said);
-    Reading::of(expected.cause, verdict, met(&verdict) && impact_is_right)
+    let right = met(&verdict);
+    let wrong_impact = right && expected.impact.zip(impact).is_some_and(|(expected, said)| expected != said);
+    Reading { wrong_impact, ..Reading::of(expected.cause, verdict, right) }
 }
 
 #[cfg(test)]

@@ -2,16 +2,15 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::channel::Channel;
+use super::death::Death;
 use super::response::Framing;
 use super::{FaultArgs, report};
 
@@ -22,23 +21,6 @@ pub(super) struct Backend {
     pub(super) args: FaultArgs,
     /// Requests of [`Deed::ResetOver`] that are being worked on.
     pub(super) in_work: AtomicUsize,
-}
-
-/// How the process ends itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Death {
-    /// By SIGKILL.
-    Kill,
-    /// By SIGSEGV.
-    Segv,
-    /// By SIGABRT.
-    Abort,
-    /// By taking memory until the kernel kills it.
-    OutOfMemory,
-    /// With exit code 1.
-    ExitOne,
-    /// With exit code 0: in good order.
-    ExitZero,
 }
 
 /// What a request asks for.
@@ -143,12 +125,7 @@ impl Deed {
                 cut_short(channel, 1000, args)?;
                 death.die(peer)
             }
-            Self::StopReading => {
-                report("stopped_reading", peer, &Value::Null);
-                loop {
-                    thread::park();
-                }
-            }
+            Self::StopReading => stop_reading(peer),
             Self::Close => close(peer),
             Self::CloseUnread => {
                 wait_for_body(channel)?;
@@ -159,28 +136,9 @@ impl Deed {
                 thread::sleep(Duration::from_millis(*delay_ms));
                 reset(channel, peer)
             }
-            Self::ResetOver { limit, delay_ms } => {
-                let over = backend.in_work.fetch_add(1, Ordering::SeqCst) >= *limit;
-                if !over {
-                    thread::sleep(Duration::from_millis(*delay_ms));
-                }
-                backend.in_work.fetch_sub(1, Ordering::SeqCst);
-                if over { reset(channel, peer) } else { answer(channel, args) }
-            }
-            Self::Pause { bytes, delay_ms } => {
-                cut_short(channel, *bytes, args)?;
-                thread::sleep(Duration::from_millis(*delay_ms));
-                channel.write_all(&vec![b'x'; ANNOUNCED - bytes])?;
-                channel.flush()?;
-                Ok(Next::KeepOpen)
-            }
-            Self::TooLarge => {
-                wait_for_body(channel)?;
-                channel
-                    .write_all(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
-                channel.flush()?;
-                close(peer)
-            }
+            Self::ResetOver { limit, delay_ms } => reset_over(channel, peer, backend, *limit, *delay_ms),
+            Self::Pause { bytes, delay_ms } => pause(channel, *bytes, *delay_ms, args),
+            Self::TooLarge => too_large(channel, peer),
             Self::Cut { bytes } => {
                 cut_short(channel, *bytes, args)?;
                 close(peer)
@@ -193,57 +151,46 @@ impl Deed {
     }
 }
 
-impl Death {
-    fn named(name: &str) -> Self {
-        match name {
-            "segv" => Self::Segv,
-            "abort" => Self::Abort,
-            "oom" => Self::OutOfMemory,
-            "exit1" => Self::ExitOne,
-            "exit0" => Self::ExitZero,
-            _ => Self::Kill,
-        }
-    }
-
-    fn die(self, peer: Option<SocketAddr>) -> ! {
-        report("dying", peer, &json!({ "how": format!("{self:?}") }));
-        match self {
-            Self::ExitZero => process::exit(0),
-            Self::ExitOne => process::exit(1),
-            Self::Abort => process::abort(),
-            Self::OutOfMemory => take_memory(),
-            Self::Kill => strike(Signal::KILL),
-            Self::Segv => strike(Signal::SEGV),
-        }
-    }
-}
-
 /// What follows a further `/` only tells one request from another.
 fn first_number(object: &str) -> u64 {
     object.split('/').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// Sends this process a deadly signal until it is dead.
-fn strike(signal: Signal) -> ! {
+fn stop_reading(peer: Option<SocketAddr>) -> ! {
+    report("stopped_reading", peer, &Value::Null);
     loop {
-        // The first SIGSEGV only makes Rust's stack-overflow handler step aside; the second one kills.
-        let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
-        thread::yield_now();
+        thread::park();
     }
 }
 
-/// How much memory it takes at most: no machine is to be harmed where the limit is missing.
-const MOST_MEMORY: usize = 256 << 20;
-
-/// Takes memory, and uses it, until the kernel ends this process.
-fn take_memory() -> ! {
-    const PIECE: usize = 1 << 20;
-    let mut taken = Vec::new();
-    while taken.len() * PIECE < MOST_MEMORY {
-        taken.push(vec![1_u8; PIECE]);
+fn reset_over(
+    channel: &mut Channel,
+    peer: Option<SocketAddr>,
+    backend: &Backend,
+    limit: usize,
+    delay_ms: u64,
+) -> Result<Next> {
+    let over = backend.in_work.fetch_add(1, Ordering::SeqCst) >= limit;
+    if !over {
+        thread::sleep(Duration::from_millis(delay_ms));
     }
-    report("survived", None, &json!({ "pieces": taken.len() }));
-    process::exit(3)
+    backend.in_work.fetch_sub(1, Ordering::SeqCst);
+    if over { reset(channel, peer) } else { answer(channel, &backend.args) }
+}
+
+fn pause(channel: &mut Channel, bytes: usize, delay_ms: u64, args: &FaultArgs) -> Result<Next> {
+    cut_short(channel, bytes, args)?;
+    thread::sleep(Duration::from_millis(delay_ms));
+    channel.write_all(&vec![b'x'; ANNOUNCED - bytes])?;
+    channel.flush()?;
+    Ok(Next::KeepOpen)
+}
+
+fn too_large(channel: &mut Channel, peer: Option<SocketAddr>) -> Result<Next> {
+    wait_for_body(channel)?;
+    channel.write_all(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
+    channel.flush()?;
+    close(peer)
 }
 
 fn answer(channel: &mut Channel, args: &FaultArgs) -> Result<Next> {
