@@ -87,6 +87,19 @@ pub fn cache_dir() -> Option<PathBuf> {
     Some(base.join("reset-observer"))
 }
 
+/// The variable that asks for the tests that take long, or need a machine that does nothing else.
+const ALL: &str = "LAB_ALL";
+
+/// Whether to run a test that takes long, or needs a machine that does nothing else: if root asks for it by `LAB_ALL=1`.
+/// Says so if not.
+pub fn runs_all() -> bool {
+    let asked = env::var_os(ALL).is_some();
+    if !asked {
+        println!("left out: it needs a quiet machine; set {ALL}=1 to run it");
+    }
+    asked && has_root()
+}
+
 /// Whether a test may make namespaces and attach programs; if not, says that it was left out, and why.
 pub fn has_root() -> bool {
     require_root().inspect_err(|reason| println!("left out: {reason}")).is_ok()
