@@ -80,8 +80,9 @@ fn check(episode: &Value, observer: &Observer) -> Result<()> {
     ensure!((5..=6).contains(&connections) && refused >= 1, "{}", seen());
     let requests = episode["requests"].as_object().context("no requests")?;
     let hurt: u64 = requests.values().filter_map(Value::as_u64).sum();
-    ensure!(episode["causes"]["idle_close"] == 1, "{}", seen());
-    ensure!(hurt == connections - 1 + refused, "{hurt} requests hurt: {}", seen());
+    // The other pooled connection lies idle, unless nginx tries the request that kills there again.
+    let idle = episode["causes"]["idle_close"].as_u64().unwrap_or(0);
+    ensure!(idle <= 1 && hurt == connections - idle + refused, "{hurt} requests hurt: {}", seen());
     let away = &episode["away"];
     let bounds = away["at_least_ms"].as_f64().zip(away["at_most_ms"].as_f64());
     ensure!(bounds.is_some_and(|(least, most)| least > 0.0 && least <= most), "{}", seen());
