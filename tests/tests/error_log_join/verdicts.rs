@@ -1,6 +1,6 @@
 //! What the observer said of each try, beside the truth.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,13 +26,16 @@ impl Verdicts {
     pub(crate) fn of_all(observer: &Observer, tries: &[Try]) -> Result<Self> {
         let mut expected: HashMap<Way, usize> = HashMap::new();
         tries.iter().for_each(|attempt| *expected.entry(attempt.way).or_default() += 1);
+        // A port that served several tries has several verdicts, and it is not known which of them is missing.
+        let cut_short: HashSet<Way> =
+            tries.iter().filter(|attempt| attempt.end == End::CutShort).map(|attempt| attempt.way).collect();
         let started = Instant::now();
         loop {
             let verdicts = Self::so_far(observer);
             let is_missing = |attempt: &&Try| verdicts.on(attempt.way).len() < expected[&attempt.way];
             let waited = started.elapsed();
             // Of FINs that follow payload at once the kernel side details only so many a second, which it counts.
-            let may_be_missing = |attempt: &Try| attempt.end == End::CutShort && waited >= ORDINARY;
+            let may_be_missing = |attempt: &Try| cut_short.contains(&attempt.way) && waited >= ORDINARY;
             if tries.iter().filter(is_missing).all(may_be_missing) {
                 return Ok(verdicts);
             }
