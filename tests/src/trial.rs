@@ -124,11 +124,16 @@ pub fn assert_named(name: &str, family: Family) {
     }
 }
 
-/// For a test: acts scenarios side by side under one observer, and panics with the whole story of those misnamed.
+/// For a test: acts scenarios side by side under one observer, and panics with the whole story of those misnamed. Where
+/// recordings are to be kept, one after another, so that each has its own.
 #[expect(clippy::panic, reason = "this is a test's assertion")]
 pub fn assert_all_named(names: &[&str], family: Family) {
     if let Err(reason) = programs::require_root() {
         println!("left out: {names:?}: {reason}");
+        return;
+    }
+    if Recording::is_wanted() {
+        names.iter().for_each(|name| assert_named(name, family));
         return;
     }
     match try_together(names, family) {
@@ -186,7 +191,11 @@ pub(crate) fn try_alone(name: &str, family: Family) -> Result<Outcome> {
     if !status.success() || summary.is_none() {
         bail!("the observer ended by {status} with summary {summary:?}: {:#?}", observer.complaints());
     }
-    recording.check(&observer.lines(0))?;
+    let lines = observer.lines(0);
+    recording.check(&lines)?;
+    if outcome.faults.is_empty() {
+        recording.keep(&lines)?;
+    }
     Ok(outcome)
 }
 

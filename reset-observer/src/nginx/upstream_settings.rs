@@ -32,7 +32,9 @@ pub struct UpstreamSettings {
     pub next_upstream: Option<NextUpstream>,
     /// `proxy_read_timeout` of the locations that pass requests here, shortest first, each once.
     pub read_timeouts: Vec<Duration>,
-    /// `proxy_send_timeout` of the same locations. `stream {}` has none of its own.
+    /// `proxy_send_timeout` of the same locations. `stream {}` has none of its own. Recordings made before this was read
+    /// have none either.
+    #[serde(default)]
     pub send_timeouts: Vec<Duration>,
     /// `proxy_connect_timeout` of the same locations.
     pub connect_timeouts: Vec<Duration>,
