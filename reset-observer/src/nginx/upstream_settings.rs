@@ -20,7 +20,9 @@ use super::{
 };
 
 /// Settings of one upstream server. Where it is in several upstream blocks, the first that keeps idle connections counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a recording does not tell, because the program that made it did not ask, is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct UpstreamSettings {
     /// The upstream block, and where it begins; `None` for a server that `proxy_pass` names itself.
     pub block: Option<(String, Place)>,
@@ -32,9 +34,7 @@ pub struct UpstreamSettings {
     pub next_upstream: Option<NextUpstream>,
     /// `proxy_read_timeout` of the locations that pass requests here, shortest first, each once.
     pub read_timeouts: Vec<Duration>,
-    /// `proxy_send_timeout` of the same locations. `stream {}` has none of its own. Recordings made before this was read
-    /// have none either.
-    #[serde(default)]
+    /// `proxy_send_timeout` of the same locations. `stream {}` has none of its own.
     pub send_timeouts: Vec<Duration>,
     /// `proxy_connect_timeout` of the same locations.
     pub connect_timeouts: Vec<Duration>,
