@@ -11,7 +11,7 @@ use reset_observer::{
     record::KernelTime,
     recording::{
         Header, block,
-        entry::{self, Context, Entry, RECORD_BYTES},
+        entry::{self, Context, Entry},
         file,
         player::{Player, Step},
         reader::Reader,

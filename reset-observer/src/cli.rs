@@ -200,6 +200,10 @@ pub struct DaemonArgs {
     /// `sysctl kernel.bpf_stats_enabled` is 1 it keeps them anyway, and they are exported without this flag.
     #[arg(long = "kernel.program-stats")]
     pub program_stats: bool,
+
+    /// Whether to record what decides the verdicts.
+    #[command(flatten)]
+    pub recording: RecordArgs,
 }
 
 /// Flags of `doctor`.
