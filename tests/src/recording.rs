@@ -33,6 +33,11 @@ impl Recording {
         env::var_os(DIRECTORY).is_some()
     }
 
+    /// Where it is.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// What to tell the observer.
     pub fn arguments(&self) -> Result<[&str; 2]> {
         Ok(["--record", self.file.to_str().context("a path that is not UTF-8")?])
