@@ -12,7 +12,7 @@ use reset_observer::{
     },
     decode::Decoder,
     pipeline::Pipeline,
-    record::KernelTime,
+    record::{KernelTime, Message},
 };
 use reset_observer_ebpf::record::{RECORD_VERSION, RawRecord};
 
@@ -32,10 +32,14 @@ fuzz_target!(|data: &[u8]| {
         pipeline.take(bytes);
         taken += 1;
         match decoder.decode(bytes) {
-            Ok(record) => {
+            Ok(message) => {
+                let at = match message {
+                    Message::Connection(record) => record.at,
+                    Message::Process(event) => event.at,
+                };
                 assert_eq!(bytes.len(), size_of::<RawRecord>());
                 assert_eq!(bytes[..2], RECORD_VERSION.to_ne_bytes());
-                pipeline.due(KernelTime(record.at.0.saturating_add(1)));
+                pipeline.due(KernelTime(at.0.saturating_add(1)));
             }
             Err(reason) => assert!(!format!("{reason:#}").is_empty()),
         }
@@ -46,7 +50,13 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn attributor() -> Attributor {
-    let process = |pid, parent, title: &str| FoundProcess { pid, parent, comm: "nginx".into(), title: title.into() };
+    let process = |pid, parent, title: &str| FoundProcess {
+        pid,
+        parent,
+        comm: "nginx".into(),
+        title: title.into(),
+        ..FoundProcess::default()
+    };
     let processes = NginxProcesses::fixed(vec![
         process(WORKER - 1, 1, "nginx: master process"),
         process(WORKER, WORKER - 1, "nginx: worker process"),

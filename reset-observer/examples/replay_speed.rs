@@ -1,5 +1,8 @@
-//! How fast recordings are replayed: multiplies each recording of a directory in time, replays it on one core to JSON
-//! lines that go nowhere, and prints records per second. Run by `cargo xtask bench replay`.
+//! How fast recordings are replayed on one core. Run by `cargo xtask bench replay`.
+//!
+//! Each recording of a directory is multiplied: copies of its records, each of other connections (ports) and later than the
+//! one before, so that those of [`AT_A_TIME`] copies are open side by side. It is read, decoded, correlated, classified and
+//! written as JSON lines that go nowhere: every verdict, and then once more only those that `replay` shows without `--all`.
 
 use std::{env, fs, io, path::Path, time::Duration, time::Instant};
 
@@ -8,12 +11,13 @@ use reset_observer::{
     record::KernelTime,
     recording::{
         Header, block,
-        entry::{self, Context, Entry, RECORD_BYTES},
+        entry::{self, Context, Entry},
         file,
         player::{Player, Step},
         reader::Reader,
     },
-    sink::{Output as _, json::JsonLines},
+    sink::{Output as _, json::JsonLines, summary::Summary},
+    verdict::Cause,
 };
 use reset_observer_ebpf::record::RawRecord;
 use zerocopy::{FromBytes as _, IntoBytes as _};
@@ -21,8 +25,17 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 /// Records of each recording, multiplied.
 const RECORDS: u64 = 100_000;
 
-/// Between two copies: longer than anything is remembered of a connection.
-const APART: Duration = Duration::from_secs(5);
+/// So many copies overlap.
+const AT_A_TIME: u64 = 64;
+
+/// Ports from here on are given anew to each connection: those that Linux gives to a client unless told otherwise.
+const EPHEMERAL: u16 = 32_768;
+
+/// How many of them are given.
+const PORTS: u64 = 28_000;
+
+/// Jiffies in a second, of the kernel that the corpus was recorded on. A multiple of 4 ms is a whole number of them.
+const HZ: u64 = 250;
 
 fn main() -> Result<()> {
     let directory = env::args().nth(1).context("name a directory with recordings")?;
@@ -30,20 +43,21 @@ fn main() -> Result<()> {
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "rec"));
     paths.sort();
     ensure!(!paths.is_empty(), "there is no recording (*.rec) in {directory}");
-    let (mut all, mut took) = (0, Duration::ZERO);
+    let mut totals = [(0, Duration::ZERO); 2];
     for path in &paths {
-        let recording = multiplied(path)?;
-        let (records, verdicts, time) = replay(&recording)?;
-        println!(
-            "{:<36} {records:>8} records {verdicts:>8} verdicts {:>9.0} records/s {:>5.1} bytes/record",
-            path.file_stem().unwrap_or_default().to_string_lossy(),
-            rate(records, time),
-            rate(recording.len() as u64, Duration::from_secs(records)),
-        );
-        all += records;
-        took += time;
+        let (recording, multiplied) = multiplied(path)?;
+        print!("{:<36}", path.file_stem().unwrap_or_default().to_string_lossy());
+        for (shown, total) in [true, false].into_iter().zip(&mut totals) {
+            let (records, verdicts, time) = replay(&recording, shown)?;
+            ensure!(records == multiplied, "{records} of {multiplied} records were read");
+            print!(" {verdicts:>7} verdicts {:>9.0} records/s", rate(records, time));
+            *total = (total.0 + records, total.1 + time);
+        }
+        println!(" {:>5.1} bytes/record", rate(recording.len() as u64, Duration::from_secs(multiplied)));
     }
-    println!("{:<36} {all:>8} records in {took:.2?}: {:.0} records/s", "all", rate(all, took));
+    for (what, (records, time)) in ["every verdict shown", "without --all"].iter().zip(totals) {
+        println!("{what:<36} {records:>8} records in {time:.2?}: {:.0} records/s", rate(records, time));
+    }
     Ok(())
 }
 
@@ -52,18 +66,24 @@ fn rate(records: u64, time: Duration) -> f64 {
     records as f64 / time.as_secs_f64()
 }
 
-/// Replays a recording as the program does; gives its records, its verdicts, and how long that took.
-fn replay(recording: &[u8]) -> Result<(u64, u64, Duration)> {
+/// Replays a recording as the program does; gives its records, the verdicts shown, and how long that took.
+fn replay(recording: &[u8], all: bool) -> Result<(u64, u64, Duration)> {
     let started = Instant::now();
     let mut reader = Reader::open(recording)?;
     let (mut player, clock) = (Player::new(reader.header()), reader.header().clock());
-    let (mut output, mut shown) = (JsonLines::new(io::sink(), clock), 0);
+    let (mut output, mut summary, mut shown) = (JsonLines::new(io::sink(), clock), Summary::start(KernelTime(0)), 0);
     while let Some(entry) = reader.next_entry()? {
         match player.play(entry)? {
             Step::Verdicts(verdicts) => {
                 for verdict in &verdicts {
-                    output.verdict(verdict)?;
-                    shown += 1;
+                    summary.add(verdict);
+                    if all || verdict.cause != Cause::IdleClose {
+                        output.verdict(verdict)?;
+                        shown += 1;
+                    }
+                }
+                for episode in player.pipeline().take_episodes() {
+                    output.episode(&episode)?;
                 }
             }
             Step::News(news) => {
@@ -71,68 +91,93 @@ fn replay(recording: &[u8]) -> Result<(u64, u64, Duration)> {
                     output.upstream(news)?;
                 }
             }
-            Step::Nothing | Step::Ready(_) | Step::Counts(..) | Step::End(..) => {}
+            Step::Nothing | Step::Ready(_) | Step::Counts(..) | Step::Mark(..) | Step::End(..) => {}
         }
     }
     Ok((player.pipeline().counts().decoded, shown, started.elapsed()))
 }
 
-/// The recording with its middle many times over, each later than the one before.
-fn multiplied(path: &Path) -> Result<Vec<u8>> {
+/// The recording with its middle many times over, and how many records that makes.
+fn multiplied(path: &Path) -> Result<(Vec<u8>, u64)> {
     let mut reader = file::open(path)?;
     let header = reader.header().clone();
     let (mut before, mut middle, mut last) = (Vec::new(), Vec::new(), header.started_ns);
     let mut records = 0;
     while let Some(entry) = reader.next_entry()? {
-        match &entry {
-            Entry::Due(at) => last = *at,
-            Entry::Record(..) | Entry::Loose(_) => records += 1,
-            Entry::Placing(_) | Entry::Context(_) => {}
+        if let Some(at) = time_of(&entry) {
+            last = at;
+            records += u64::from(matches!(entry, Entry::Record(..) | Entry::Loose(_)));
+            let mut bytes = Vec::new();
+            entry::write(&entry, &mut bytes)?;
+            middle.push((at.max(header.started_ns), bytes));
+        } else if !is_end(&entry) {
+            entry::write(&entry, &mut before)?;
         }
-        let ends = |context: &Context| matches!(context, Context::Flush | Context::End { .. });
-        if matches!(&entry, Entry::Context(context) if ends(context)) {
-            continue;
-        }
-        let stands = matches!(entry, Entry::Placing(_) | Entry::Context(_)) && !moves(&entry);
-        entry::write(&entry, if stands { &mut before } else { &mut middle })?;
     }
-    let span = last.since(header.started_ns) + APART;
-    copies(&header, &before, &middle, RECORDS.div_ceil(records.max(1)), span)
-}
-
-/// Whether it has a time of its own.
-fn moves(entry: &Entry<'_>) -> bool {
-    let Entry::Context(context) = entry else { return false };
-    matches!(**context, Context::Line { .. } | Context::News { .. })
-}
-
-fn copies(header: &Header, before: &[u8], middle: &[u8], copies: u64, span: Duration) -> Result<Vec<u8>> {
-    let mut recording = header.to_line()?;
-    let mut entries = before.to_vec();
+    let copies = RECORDS.div_ceil(records.max(1));
+    let step = u64::try_from(last.since(header.started_ns).as_nanos())?.div_ceil(AT_A_TIME).next_multiple_of(4_000_000);
+    let mut entries = Vec::new();
     for copy in 0..copies {
-        let later = u64::try_from(span.as_nanos())? * copy;
-        let mut left = middle;
-        while !left.is_empty() {
-            write_later(entry::read(&mut left)?, later, &mut entries)?;
-            if entries.len() >= block::FULL_BYTES {
-                recording.extend(block::write(&std::mem::take(&mut entries))?);
+        for (at, bytes) in &middle {
+            let later = KernelTime(at.0 + step * copy);
+            entries.push((later, another(entry::read(&mut &bytes[..])?, step * copy, copy)?));
+        }
+    }
+    entries.sort_by_key(|(at, _)| *at);
+    Ok((in_blocks(&header, before, &entries)?, copies * records))
+}
+
+fn is_end(entry: &Entry<'_>) -> bool {
+    let Entry::Context(context) = entry else { return false };
+    matches!(**context, Context::Flush | Context::End { .. })
+}
+
+/// When it was, of what is multiplied.
+fn time_of(entry: &Entry<'_>) -> Option<KernelTime> {
+    match entry {
+        Entry::Record(bytes, _) => RawRecord::read_from_bytes(&bytes[..]).ok().map(|raw| KernelTime(raw.time_ns)),
+        Entry::Loose(bytes) => RawRecord::read_from_bytes(bytes).ok().map(|raw| KernelTime(raw.time_ns)),
+        Entry::Due(at) => Some(*at),
+        Entry::Placing(_) => None,
+        Entry::Context(context) => {
+            if let Context::News { at, .. } = **context {
+                Some(at)
+            } else if let Context::Line { written, .. } = **context {
+                Some(written.latest)
+            } else {
+                None
             }
         }
     }
-    recording.extend(block::write(&entries)?);
+}
+
+fn in_blocks(header: &Header, before: Vec<u8>, entries: &[(KernelTime, Vec<u8>)]) -> Result<Vec<u8>> {
+    let (mut recording, mut block) = (header.to_line()?, before);
+    for (_, entry) in entries {
+        block.extend_from_slice(entry);
+        if block.len() >= block::FULL_BYTES {
+            recording.extend(block::write(&std::mem::take(&mut block))?);
+        }
+    }
+    recording.extend(block::write(&block)?);
     Ok(recording)
 }
 
-fn write_later(entry: Entry<'_>, later: u64, to: &mut Vec<u8>) -> Result<()> {
-    match entry {
+/// The same of another connection, and later.
+fn another(entry: Entry<'_>, later: u64, copy: u64) -> Result<Vec<u8>> {
+    let mut written = Vec::new();
+    let entry = match entry {
         Entry::Record(bytes, placing) => {
-            let raw = record_later(bytes, later)?;
-            let bytes: &[u8; RECORD_BYTES] = raw.as_bytes().try_into()?;
-            entry::write(&Entry::Record(bytes, placing), to)
+            let raw = another_record(bytes, later, copy)?;
+            entry::write(&Entry::Record(raw.as_bytes().try_into()?, placing), &mut written)?;
+            return Ok(written);
         }
-        Entry::Loose(bytes) => entry::write(&Entry::Loose(record_later(bytes, later)?.as_bytes()), to),
-        Entry::Due(at) => entry::write(&Entry::Due(KernelTime(at.0 + later)), to),
-        Entry::Placing(_) => entry::write(&entry, to),
+        Entry::Loose(bytes) => {
+            entry::write(&Entry::Loose(another_record(bytes, later, copy)?.as_bytes()), &mut written)?;
+            return Ok(written);
+        }
+        Entry::Due(at) => Entry::Due(KernelTime(at.0 + later)),
+        Entry::Placing(placing) => Entry::Placing(placing),
         Entry::Context(mut context) => {
             if let Context::News { at, .. } = &mut *context {
                 at.0 += later;
@@ -140,17 +185,17 @@ fn write_later(entry: Entry<'_>, later: u64, to: &mut Vec<u8>) -> Result<()> {
                 written.earliest.0 += later;
                 written.latest.0 += later;
             }
-            entry::write(&Entry::Context(context), to)
+            Entry::Context(context)
         }
-    }
+    };
+    entry::write(&entry, &mut written)?;
+    Ok(written)
 }
 
-/// The record as if all had happened later. Jiffies of 250 Hz and of 1000 Hz divide whole milliseconds.
-fn record_later(bytes: &[u8], later: u64) -> Result<RawRecord> {
+/// The record as if all had happened later, to a connection with another port.
+fn another_record(bytes: &[u8], later: u64, copy: u64) -> Result<RawRecord> {
     let mut raw = RawRecord::read_from_bytes(bytes).ok().context("a record of another length")?;
-    let later = later / 4_000_000 * 4_000_000;
-    let hz = if raw.jiffies == 0 { 0 } else { 250 };
-    let jiffies = later / (1_000_000_000 / hz.max(1));
+    let jiffies = if raw.jiffies == 0 { 0 } else { later / 1_000_000 * HZ / 1000 };
     raw.time_ns += later;
     raw.jiffies += jiffies;
     if raw.opened_ns != 0 {
@@ -165,5 +210,23 @@ fn record_later(bytes: &[u8], later: u64) -> Result<RawRecord> {
     for time in [&mut snapshot.last_send, &mut snapshot.last_receive] {
         *time = time.wrapping_add(u32::try_from(jiffies & u64::from(u32::MAX))?);
     }
+    for port in [&mut raw.local_port, &mut raw.remote_port] {
+        if *port >= EPHEMERAL {
+            *port = EPHEMERAL + u16::try_from((u64::from(*port - EPHEMERAL) + copy * 7) % PORTS)?;
+        }
+    }
+    let snapshot = &mut raw.snapshot;
+    let further = u32::try_from(copy % 0xfff)? << 20;
+    // The same for both ends, so that they still meet.
+    for number in [
+        &mut snapshot.snd_una,
+        &mut snapshot.snd_nxt,
+        &mut snapshot.write_seq,
+        &mut snapshot.rcv_nxt,
+        &mut snapshot.copied_seq,
+    ] {
+        *number = number.wrapping_add(further);
+    }
+    raw.socket = raw.socket.wrapping_add(copy << 20);
     Ok(raw)
 }

@@ -72,7 +72,8 @@ pub struct Cli {
 pub enum Command {
     /// Watch this host and show each verdict as it falls
     ///
-    /// Ends at Ctrl-C, or by --duration or --count, with a summary.
+    /// Ends at Ctrl-C, or by --duration or --count, with a summary. SIGUSR1 marks the point at which something is changed:
+    /// both sides of it are compared at the end.
     #[command(after_help = EXAMPLES)]
     Observe(ObserveArgs),
     /// Show the verdicts of a recorded session again, on any machine and without root
@@ -200,6 +201,10 @@ pub struct DaemonArgs {
     /// `sysctl kernel.bpf_stats_enabled` is 1 it keeps them anyway, and they are exported without this flag.
     #[arg(long = "kernel.program-stats")]
     pub program_stats: bool,
+
+    /// Whether to record what decides the verdicts.
+    #[command(flatten)]
+    pub recording: RecordArgs,
 }
 
 /// Flags of `doctor`.

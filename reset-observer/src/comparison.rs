@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 
 mod exact;
+mod halves;
 mod told;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     verdict::{Cause, Impact, Leg, Verdict},
 };
 use exact::{at_most, at_most_share};
+pub use halves::Halves;
 
 /// What chance may bring about more often than this is not called a change.
 const SIGNIFICANCE: f64 = 0.05;

@@ -194,7 +194,7 @@ impl Correlator {
     /// The connections whose time to be judged has come by `now`, oldest first.
     pub fn poll(&mut self, now: KernelTime) -> Vec<Case> {
         let mut due: Vec<Ends> = self.agenda.iter().take_while(|(at, _)| *at <= now).map(|(_, ends)| *ends).collect();
-        due.sort_by_key(|ends| self.connections.get(ends).map(Connection::first_at));
+        due.sort_by_cached_key(|ends| self.connections.get(ends).map(Connection::first_at));
         let mut cases = std::mem::take(&mut self.overtaken);
         cases.extend(due.iter().filter_map(|ends| self.judge(*ends)));
         for ends in due {

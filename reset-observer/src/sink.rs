@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, error, fmt, io};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
+    comparison::Comparison,
     episode::Episode,
     record::KernelTime,
     sink::{summary::Summary, upstream::UpstreamNews},
@@ -15,7 +16,7 @@ pub mod checks;
 pub mod clock;
 mod episode;
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 pub mod json;
 pub mod log;
 pub mod losses;
@@ -54,6 +55,16 @@ pub trait Output {
     /// # Errors
     /// See [`OutputError`].
     fn lost(&mut self, lost: &Lost) -> Result<(), OutputError>;
+    /// Something was changed by whoever watches: the point is marked.
+    ///
+    /// # Errors
+    /// See [`OutputError`].
+    fn mark(&mut self, mark: &Mark) -> Result<(), OutputError>;
+    /// What was said before a change beside what was said after it.
+    ///
+    /// # Errors
+    /// See [`OutputError`].
+    fn comparison(&mut self, comparison: &Comparison, at: KernelTime) -> Result<(), OutputError>;
     /// The observer ends.
     ///
     /// # Errors
@@ -104,6 +115,16 @@ pub struct Lost {
     pub records: u64,
     /// How many since the start.
     pub total: u64,
+}
+
+/// The point of a change, as whoever watches marked it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    /// When.
+    #[serde(skip)]
+    pub at: KernelTime,
+    /// Which one of this session, from 1.
+    pub number: u32,
 }
 
 /// Why something could not be shown.

@@ -13,41 +13,51 @@ use crate::programs;
 /// The directory that recordings are kept in, with what was said live beside them.
 const DIRECTORY: &str = "LAB_RECORD_DIR";
 
-/// The recording of one trial. It is gone with this unless it is to be kept.
+/// The recording of one trial. It is gone with this unless it was [kept](Self::keep).
 #[derive(Debug)]
 pub struct Recording {
+    name: String,
     file: PathBuf,
-    keep: bool,
-    _directory: Option<TempDir>,
+    directory: TempDir,
 }
 
 impl Recording {
-    /// A recording of the trial with this name: in the directory of `LAB_RECORD_DIR`, or for the time being.
+    /// A recording of the trial with this name.
     pub fn of(name: &str) -> Result<Self> {
-        let (directory, temporary) = match env::var_os(DIRECTORY) {
-            Some(directory) => (PathBuf::from(directory), None),
-            None => {
-                let temporary = TempDir::with_prefix("reset-observer-recording-")?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
-        };
-        fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
-        let file = directory.join(format!("{name}.rec"));
-        Ok(Self { file, keep: temporary.is_none(), _directory: temporary })
+        let directory = TempDir::with_prefix("reset-observer-recording-")?;
+        Ok(Self { name: name.to_owned(), file: directory.path().join("session.rec"), directory })
+    }
+
+    /// Whether recordings are to be kept: each trial has an observer of its own then.
+    pub fn is_wanted() -> bool {
+        env::var_os(DIRECTORY).is_some()
+    }
+
+    /// Where it is.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// What to tell the observer.
-    pub fn arguments(&self) -> Result<[&str; 3]> {
-        Ok(["--record-overwrite", "--record", self.file.to_str().context("a path that is not UTF-8")?])
+    pub fn arguments(&self) -> Result<[&str; 2]> {
+        Ok(["--record", self.file.to_str().context("a path that is not UTF-8")?])
+    }
+
+    /// Keeps it in the directory of `LAB_RECORD_DIR`, if there is one, with these lines beside it. For a trial that went
+    /// as it should.
+    pub fn keep(self, live: &[String]) -> Result<()> {
+        let Some(directory) = env::var_os(DIRECTORY).map(PathBuf::from) else { return Ok(()) };
+        fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+        let kept = directory.join(format!("{}.rec", self.name));
+        fs::copy(&self.file, &kept).with_context(|| format!("cannot write {}", kept.display()))?;
+        let golden: String = live.iter().map(|line| format!("{line}\n")).collect();
+        fs::write(kept.with_extension("jsonl"), golden)?;
+        Ok(self.directory.close()?)
     }
 
     /// Fails unless the recording replays to these lines, which the observer had printed when it ended.
     pub fn check(&self, live: &[String]) -> Result<()> {
         let replayed = replay(&self.file)?;
-        if self.keep {
-            let golden: String = live.iter().map(|line| format!("{line}\n")).collect();
-            fs::write(self.file.with_extension("jsonl"), golden)?;
-        }
         for (number, (live, replayed)) in live.iter().zip(replayed.lines()).enumerate() {
             ensure!(live == replayed, "line {number} was\n  {live}\nand is replayed as\n  {replayed}");
         }

@@ -28,6 +28,9 @@ const AFTERMATH: Duration = Duration::from_millis(600);
 /// How many trials a test holds at a time: mostly they wait.
 const SIDE_BY_SIDE: usize = 4;
 
+/// For the observer: watch clients' connections too.
+const CLIENTS_TOO: [&str; 2] = ["--port", "8080"];
+
 /// What came of one trial.
 #[derive(Debug)]
 pub struct Outcome {
@@ -108,13 +111,18 @@ pub fn hold_in(scenario: &Scenario, cell: Cell, observer: &Observer) -> Result<O
 /// For a test: acts the scenario under an observer of its own, and panics with the whole story if it is misnamed.
 ///
 /// Without root there is no lab, and the test says so.
-#[expect(clippy::panic, reason = "this is a test's assertion")]
 pub fn assert_named(name: &str, family: Family) {
+    assert_named_with(name, family, &[]);
+}
+
+/// The same, with further arguments to the observer.
+#[expect(clippy::panic, reason = "this is a test's assertion")]
+fn assert_named_with(name: &str, family: Family, arguments: &[&str]) {
     if let Err(reason) = programs::require_root() {
         println!("left out: {name}: {reason}");
         return;
     }
-    match try_alone(name, family) {
+    match try_alone_with(name, family, arguments) {
         Ok(outcome) => {
             let faults = &outcome.faults;
             println!("{}: {} {}", outcome.word(), name, outcome.told());
@@ -124,11 +132,16 @@ pub fn assert_named(name: &str, family: Family) {
     }
 }
 
-/// For a test: acts scenarios side by side under one observer, and panics with the whole story of those misnamed.
+/// For a test: acts scenarios side by side under one observer, and panics with the whole story of those misnamed. Where
+/// recordings are to be kept, one after another, so that each has its own.
 #[expect(clippy::panic, reason = "this is a test's assertion")]
 pub fn assert_all_named(names: &[&str], family: Family) {
     if let Err(reason) = programs::require_root() {
         println!("left out: {names:?}: {reason}");
+        return;
+    }
+    if Recording::is_wanted() {
+        names.iter().for_each(|name| assert_named_with(name, family, &CLIENTS_TOO));
         return;
     }
     match try_together(names, family) {
@@ -141,7 +154,7 @@ pub fn assert_all_named(names: &[&str], family: Family) {
 fn try_together(names: &[&str], family: Family) -> Result<Vec<String>> {
     let _machine = MachineLock::take()?;
     let scenarios = names.iter().map(|name| scenario::named(name)).collect::<Result<Vec<_>>>()?;
-    let mut observer = Observer::observe_with(&["--port", "8080"])?;
+    let mut observer = Observer::observe_with(&CLIENTS_TOO)?;
     let mut wrong = Vec::new();
     let mut outcomes = Vec::new();
     for group in scenarios.chunks(SIDE_BY_SIDE) {
@@ -176,17 +189,25 @@ fn try_together(names: &[&str], family: Family) -> Result<Vec<String>> {
 /// Acts a scenario under an observer of its own, and judges it once more when both are gone. What the observer recorded
 /// replays to what it said.
 pub(crate) fn try_alone(name: &str, family: Family) -> Result<Outcome> {
+    try_alone_with(name, family, &[])
+}
+
+fn try_alone_with(name: &str, family: Family, arguments: &[&str]) -> Result<Outcome> {
     let _machine = MachineLock::take()?;
     let scenario = scenario::named(name)?;
     let recording = Recording::of(&format!("{name}-{}", if family == Family::V6 { "ipv6" } else { "ipv4" }))?;
-    let mut observer = Observer::observe_with(&recording.arguments()?)?;
+    let mut observer = Observer::observe_with(&[&recording.arguments()?, arguments].concat())?;
     let mut outcome = hold(&scenario, family, &observer)?;
     let (status, summary) = observer.finish()?;
     outcome.judge_aftermath(&observer);
     if !status.success() || summary.is_none() {
         bail!("the observer ended by {status} with summary {summary:?}: {:#?}", observer.complaints());
     }
-    recording.check(&observer.lines(0))?;
+    let lines = observer.lines(0);
+    recording.check(&lines)?;
+    if outcome.faults.is_empty() {
+        recording.keep(&lines)?;
+    }
     Ok(outcome)
 }
 

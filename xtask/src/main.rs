@@ -73,6 +73,9 @@ enum Task {
         /// Make the recordings anew before, one for each scenario of the lab (as root)
         #[arg(long)]
         live: bool,
+        /// Only those of the tests in tests/tests/causes.rs and marked.rs whose names hold one of these words
+        #[arg(requires = "live")]
+        words: Vec<String>,
     },
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
@@ -98,7 +101,7 @@ fn run(task: Task) -> Result<()> {
         Task::Vm(args) => vm::run(&pins, &args),
         Task::Bench { what } => task::bench::bench(&pins, &what),
         Task::Accuracy { arguments } => task::accuracy::accuracy(&pins, &arguments),
-        Task::Recordings { live } => task::recordings::recordings(&pins, live),
+        Task::Recordings { live, words } => task::recordings::recordings(&pins, live, &words),
         Task::Check => task::check::check(&pins),
     }
 }

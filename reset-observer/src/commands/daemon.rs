@@ -6,29 +6,37 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::Context as _;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    time::interval,
 };
 
 use super::{
     Failure,
     memory::Memory,
+    recorder::Recorder,
     session::{Core, Session, lock, now},
 };
 use crate::{
     cli::{DaemonArgs, StatePlace},
     http::{HttpState, serve},
+    recording::entry::Context,
     sink::{
+        clock::WallClock,
         losses::Stage,
         metrics::{BuildInfo, Metrics},
         upstream::UpstreamNews,
     },
     verdict::Verdict,
 };
+
+/// No more than this time is missing in a recording when the program is killed.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
@@ -37,7 +45,10 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
         .await
         .with_context(|| format!("cannot listen on {}: choose another --web.listen-address", args.listen_address))
         .map_err(Failure::Prerequisite)?;
-    let mut session = Session::start_keeping_cost(&args.watch, args.program_stats)?;
+    let recorder = Recorder::open(&args.recording, WallClock::read(), None).map_err(Failure::Prerequisite)?;
+    let mut session = Session::start_keeping_cost(&args.watch, args.program_stats, recorder)?;
+    let found = session.ready(&args.watch.ports);
+    session.note(Context::Ready { at: found.at, ready: found });
     let core = session.core();
     let mut memory = Memory::open(StatePlace::or_usual(args.watch.state_file.as_ref()), &core)?;
     let metrics = Arc::new(Mutex::new(start_metrics(&session)));
@@ -55,13 +66,21 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
         stopped = stop_signal() => stopped,
     };
     session.finish();
+    let ended = ended.and(session.end_recording());
     memory.save(&core).await;
     ended.map_err(Failure::Running)
 }
 
 async fn watch(session: &mut Session, metrics: &Mutex<Metrics>) -> anyhow::Result<()> {
+    let mut save = interval(SAVE_EVERY);
     loop {
-        let verdicts = session.next().await?;
+        let verdicts = tokio::select! {
+            verdicts = session.next() => verdicts?,
+            _ = save.tick() => {
+                session.save_recording(false);
+                continue;
+            }
+        };
         for sentence in session.upstream_news().iter().filter_map(UpstreamNews::sentence) {
             log::warn!("{sentence}");
         }

@@ -49,6 +49,7 @@ impl Observation<'_> {
     async fn watch(&mut self, session: &mut Session) -> anyhow::Result<()> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut change = signal(SignalKind::user_defined1())?;
         self.announce(session)?;
         let end = self.args.duration.map(|duration| Instant::now() + duration);
         let mut loss_check = every(LOSS_CHECK);
@@ -59,6 +60,7 @@ impl Observation<'_> {
                     self.showing.episodes(&session.episodes())?;
                     self.showing.news(&session.upstream_news())?;
                 }
+                _ = change.recv() => self.mark(session)?,
                 _ = loss_check.tick() => self.check_losses(session)?,
                 () = ended(end, &mut interrupt, &mut terminate) => break,
             }
@@ -82,6 +84,16 @@ impl Observation<'_> {
         // So that no more than this time is missing when the program is killed.
         session.save_recording(false);
         Ok(())
+    }
+
+    fn mark(&mut self, session: &Session) -> anyhow::Result<()> {
+        let core = session.core();
+        let (core, at) = (lock(&core), now());
+        let kernel = core.read_counters()?;
+        let shown = self.showing.mark(&core.pipeline, &kernel, at);
+        drop(core);
+        session.note(Context::Mark { at, kernel });
+        shown
     }
 
     fn show_losses(&mut self, session: &Session) -> anyhow::Result<()> {

@@ -87,8 +87,12 @@ impl Session {
     }
 
     /// The same; with `keep_cost`, the kernel is asked to keep statistics of what the programs cost.
-    pub(super) fn start_keeping_cost(watch: &WatchArgs, keep_cost: bool) -> Result<Self, Failure> {
-        Self::start_with(watch, keep_cost, None)
+    pub(super) fn start_keeping_cost(
+        watch: &WatchArgs,
+        keep_cost: bool,
+        recorder: Option<Recorder>,
+    ) -> Result<Self, Failure> {
+        Self::start_with(watch, keep_cost, recorder)
     }
 
     fn start_with(watch: &WatchArgs, keep_cost: bool, mut recorder: Option<Recorder>) -> Result<Self, Failure> {
@@ -203,6 +207,16 @@ impl Session {
         if let Some(recorder) = &mut self.recorder {
             recorder.save(&mut lock(&self.core).pipeline, only_if_full);
         }
+    }
+
+    /// Ends the recording with the kernel's counters as they are.
+    pub(super) fn end_recording(&mut self) -> Result<()> {
+        if self.recorder.is_some() {
+            let (at, kernel) = (now(), lock(&self.core).read_counters()?);
+            self.note(Context::End { at, kernel });
+            self.save_recording(false);
+        }
+        Ok(())
     }
 
     /// Records and lines that did not wake us may belong to a verdict that is due.

@@ -8,12 +8,13 @@ use jiff::tz::TimeZone;
 use super::{Failure, losses::LossWatch};
 use crate::{
     cli::OutputFormat,
+    comparison::Halves,
     counts::{DecodeCounts, KernelCounts},
     episode::Episode,
     pipeline::Pipeline,
     record::KernelTime,
     sink::{
-        Output, OutputError, Ready,
+        Mark, Output, OutputError, Ready,
         clock::WallClock,
         json::JsonLines,
         losses::Stage,
@@ -28,6 +29,8 @@ use crate::{
 pub(super) struct Showing {
     output: Box<dyn Output>,
     summary: Summary,
+    halves: Halves,
+    marks: u32,
     losses: LossWatch,
     all: bool,
     /// The session ends after so many verdicts.
@@ -35,6 +38,8 @@ pub(super) struct Showing {
     shown: u64,
     /// Without nginx on this host, connections of any other program are what there is to see.
     show_others: bool,
+    /// There is no nginx on this host.
+    no_nginx: bool,
 }
 
 impl Showing {
@@ -43,18 +48,23 @@ impl Showing {
         Self {
             output: output(format, clock),
             summary: Summary::start(KernelTime(0)),
+            halves: Halves::default(),
+            marks: 0,
             losses: LossWatch::default(),
             all,
             count,
             shown: 0,
             show_others: all,
+            no_nginx: false,
         }
     }
 
     /// The session begins.
     pub(super) fn ready(&mut self, ready: &Ready) -> Result<()> {
         self.summary = Summary::start(ready.at);
-        self.show_others = self.all || ready.nginx.workers == 0;
+        self.halves = Halves::start(ready.at);
+        self.no_nginx = ready.nginx.workers == 0;
+        self.show_others = self.all || self.no_nginx;
         Ok(self.output.ready(ready)?)
     }
 
@@ -69,6 +79,7 @@ impl Showing {
                 break;
             }
             self.summary.add(verdict);
+            self.halves.add(verdict, self.no_nginx);
             if self.is_shown(verdict) {
                 self.output.verdict(verdict)?;
                 self.shown += 1;
@@ -105,6 +116,13 @@ impl Showing {
         Ok(!lost.is_empty())
     }
 
+    /// Something was changed at `at`, by when the kernel had counted so much.
+    pub(super) fn mark(&mut self, pipeline: &Pipeline, kernel: &KernelCounts, at: KernelTime) -> Result<()> {
+        self.halves.mark(at, *kernel, pipeline.counts().decoded);
+        self.marks += 1;
+        Ok(self.output.mark(&Mark { at, number: self.marks })?)
+    }
+
     /// The session ends, with these counters of the kernel's.
     pub(super) fn end(&mut self, pipeline: &mut Pipeline, kernel: &KernelCounts, at: KernelTime) -> Result<()> {
         self.summary.set_resets(&pipeline.resets(kernel));
@@ -113,6 +131,9 @@ impl Showing {
         }
         self.summary.set_upstreams(&pipeline.upstreams(at));
         self.summary.end(at);
+        if let Some(comparison) = self.halves.end(at, *kernel, pipeline.counts().decoded) {
+            self.output.comparison(&comparison, at)?;
+        }
         Ok(self.output.summary(&self.summary)?)
     }
 }

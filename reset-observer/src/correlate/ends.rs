@@ -1,12 +1,12 @@
 //! Finding the other end of a connection on this host.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{cmp::Ordering, collections::BTreeSet, net::SocketAddr};
 
 use crate::record::{Record, SequenceNumbers};
 
 /// What identifies a connection on this host. Ordered by addresses first, so that both ends are found by address
-/// whatever their network namespaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// whatever their network namespaces; and by ports before these, because a port is soon compared and seldom the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ends {
     /// This end.
     pub local: SocketAddr,
@@ -27,6 +27,20 @@ impl Ends {
     pub(super) fn flipped(&self) -> (Self, Self) {
         let from = Self { local: self.remote, remote: self.local, netns: None };
         (from, Self { netns: Some(u32::MAX), ..from })
+    }
+}
+
+impl Ord for Ends {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let ports = |ends: &Self| (ends.local.port(), ends.remote.port());
+        let all = |ends: &Self| (ends.local, ends.remote, ends.netns);
+        ports(self).cmp(&ports(other)).then_with(|| all(self).cmp(&all(other)))
+    }
+}
+
+impl PartialOrd for Ends {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

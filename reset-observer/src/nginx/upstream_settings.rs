@@ -20,7 +20,9 @@ use super::{
 };
 
 /// Settings of one upstream server. Where it is in several upstream blocks, the first that keeps idle connections counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a recording does not tell, because the program that made it did not ask, is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct UpstreamSettings {
     /// The upstream block, and where it begins; `None` for a server that `proxy_pass` names itself.
     pub block: Option<(String, Place)>,

@@ -117,6 +117,13 @@ pub enum Context {
         /// What they said.
         kernel: KernelCounts,
     },
+    /// Something was changed: what was said before is to be compared with what is said after.
+    Mark {
+        /// When.
+        at: KernelTime,
+        /// The kernel's counters by then.
+        kernel: KernelCounts,
+    },
     /// What was left was judged, without waiting.
     Flush,
     /// The session ended.

@@ -29,6 +29,8 @@ pub enum Step {
     News(Vec<UpstreamNews>),
     /// Records were lost.
     Counts(KernelTime, KernelCounts),
+    /// Something was changed.
+    Mark(KernelTime, KernelCounts),
     /// The session ended.
     End(KernelTime, KernelCounts),
 }
@@ -97,6 +99,7 @@ impl Player {
                 return Ok(Step::News(news.into_iter().map(|news| UpstreamNews::new(at, &news)).collect()));
             }
             Context::Counts { at, kernel } => return Ok(Step::Counts(at, kernel)),
+            Context::Mark { at, kernel } => return Ok(Step::Mark(at, kernel)),
             Context::Flush => return Ok(Step::Verdicts(pipeline.flush())),
             Context::End { at, kernel } => return Ok(Step::End(at, kernel)),
             Context::Full => {}

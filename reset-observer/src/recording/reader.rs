@@ -79,7 +79,7 @@ impl<R: BufRead> Reader<R> {
             }
         }
         let mut left = &self.entries[self.read..];
-        let entry = entry::read(&mut left).with_context(|| damaged(self.blocks))?;
+        let entry = entry::read(&mut left).with_context(|| unknown(self.blocks, &self.header.recorded_by))?;
         self.read = self.entries.len() - left.len();
         if let Entry::Context(context) = &entry {
             if matches!(**context, Context::End { .. }) {
@@ -112,6 +112,11 @@ impl<R: BufRead> Reader<R> {
 
 fn damaged(block: u64) -> String {
     format!("block {block} is damaged ({REMEDY})")
+}
+
+/// The checksum is right, so that it is as it was written.
+fn unknown(block: u64, writer: &str) -> String {
+    format!("block {block} is whole and holds what this program does not know: replay it with reset-observer {writer}")
 }
 
 /// Whether there was as much.

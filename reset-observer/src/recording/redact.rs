@@ -102,6 +102,7 @@ impl Redactor {
             | Context::Follow { .. }
             | Context::News { .. }
             | Context::Counts { .. }
+            | Context::Mark { .. }
             | Context::Flush
             | Context::End { .. }
             | Context::Full => {}

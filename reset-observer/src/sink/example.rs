@@ -18,7 +18,7 @@ fn endpoint(addr: [u8; 4], port: u16) -> Endpoint {
 }
 
 /// A race that nginx hid.
-pub(super) fn verdict() -> Verdict {
+pub(crate) fn verdict() -> Verdict {
     Verdict {
         at: KernelTime(3_432_611_000),
         cause: Cause::KeepaliveRace,

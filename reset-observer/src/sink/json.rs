@@ -9,7 +9,8 @@ use crate::{
     episode::Episode,
     record::KernelTime,
     sink::{
-        Lost, Output, OutputError, Ready, checks::Check, clock::WallClock, summary::Summary, upstream::UpstreamNews,
+        Lost, Mark, Output, OutputError, Ready, checks::Check, clock::WallClock, summary::Summary,
+        upstream::UpstreamNews,
     },
     verdict::Verdict,
 };
@@ -58,14 +59,6 @@ impl<W: Write> JsonLines<W> {
         self.write("doctor", at, check)
     }
 
-    /// Writes what two stretches of time say side by side.
-    ///
-    /// # Errors
-    /// See [`OutputError`].
-    pub fn comparison(&mut self, comparison: &Comparison, at: KernelTime) -> Result<(), OutputError> {
-        self.write("comparison", at, comparison)
-    }
-
     fn write<T: Serialize>(&mut self, kind: &'static str, at: KernelTime, body: &T) -> Result<(), OutputError> {
         self.line.clear();
         let line = Line { kind, schema: SCHEMA, time: self.clock.rfc3339(at), body };
@@ -96,6 +89,14 @@ impl<W: Write> Output for JsonLines<W> {
 
     fn lost(&mut self, lost: &Lost) -> Result<(), OutputError> {
         self.write("lost", lost.at, lost)
+    }
+
+    fn mark(&mut self, mark: &Mark) -> Result<(), OutputError> {
+        self.write("mark", mark.at, mark)
+    }
+
+    fn comparison(&mut self, comparison: &Comparison, at: KernelTime) -> Result<(), OutputError> {
+        self.write("comparison", at, comparison)
     }
 
     fn summary(&mut self, summary: &Summary) -> Result<(), OutputError> {

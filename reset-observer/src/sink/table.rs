@@ -5,8 +5,10 @@ use std::{collections::BTreeSet, io::Write, net::SocketAddr, time::Duration};
 use jiff::tz::TimeZone;
 
 use crate::{
+    comparison::Comparison,
     episode::Episode,
-    sink::{Lost, Output, OutputError, Ready, clock::WallClock, summary::Summary, upstream::UpstreamNews, words},
+    record::KernelTime,
+    sink::{Lost, Mark, Output, OutputError, Ready, clock::WallClock, summary::Summary, upstream::UpstreamNews, words},
     verdict::{Cause, Impact, Leg, Verdict},
 };
 
@@ -151,6 +153,19 @@ impl<W: Write> Output for Table<W> {
 
     fn lost(&mut self, lost: &Lost) -> Result<(), OutputError> {
         self.sentence(&format!("Not all is seen: {} {}.", lost.records, lost.stage.words()))
+    }
+
+    fn mark(&mut self, mark: &Mark) -> Result<(), OutputError> {
+        let time = self.clock.timestamp(mark.at).to_zoned(self.zone.clone());
+        let time = time.strftime("%H:%M:%S.%3f");
+        self.sentence(&format!(
+            "{time}  Marked: what comes from here on is compared with what came before, at the end."
+        ))
+    }
+
+    fn comparison(&mut self, comparison: &Comparison, _: KernelTime) -> Result<(), OutputError> {
+        write!(self.out, "\n{comparison}")?;
+        Ok(self.out.flush()?)
     }
 
     fn summary(&mut self, summary: &Summary) -> Result<(), OutputError> {

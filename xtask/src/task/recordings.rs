@@ -13,12 +13,11 @@ use crate::{
     workspace::{self, cargo},
 };
 
-/// Writes what each recording of the corpus replays to. With `live`, makes the recordings anew in the lab before.
-pub(crate) fn recordings(pins: &Pins, live: bool) -> Result<()> {
+/// Writes what each recording of the corpus replays to. With `live`, makes the recordings anew in the lab before: those of
+/// the tests whose names hold one of these words, or all. The recording of a trial that went wrong stays as it was.
+pub(crate) fn recordings(pins: &Pins, live: bool, words: &[String]) -> Result<()> {
     let corpus = workspace::root().join("tests/recordings");
-    if live {
-        record(pins, &corpus)?;
-    }
+    let recorded = if live { record(pins, &corpus, words) } else { Ok(()) };
     let mut build = cargo("build");
     build.args(["--quiet", "--package", "reset-observer", "--bins"]);
     let mut built = workspace::executables(&mut build)?;
@@ -36,7 +35,7 @@ pub(crate) fn recordings(pins: &Pins, live: bool) -> Result<()> {
         fs::write(&golden, lines).with_context(|| format!("cannot write {}", golden.display()))?;
     }
     println!("{changed} changed: look at `git diff tests/recordings` before you commit it");
-    Ok(())
+    recorded
 }
 
 fn of(corpus: &std::path::Path) -> Result<Vec<PathBuf>> {
@@ -50,13 +49,14 @@ fn of(corpus: &std::path::Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Runs the scenarios, each of which leaves its recording with what was said live.
-fn record(pins: &Pins, corpus: &std::path::Path) -> Result<()> {
+fn record(pins: &Pins, corpus: &std::path::Path, words: &[String]) -> Result<()> {
     workspace::require_ebpf("record")?;
     toolchain::ensure(pins)?;
     let tools = lab_tools::ensure()?;
     let built = workspace::build()?;
     let mut lab = cargo("test");
-    lab.args(["--package", "lab", "--test", "causes", "--", "--test-threads=1"]);
+    lab.args(["--package", "lab", "--no-fail-fast", "--test", "causes", "--test", "marked", "--", "--test-threads=1"]);
+    lab.args(words);
     tools.tell(&mut lab);
     lab.env("RESET_OBSERVER", &built.observer).env("LAB_RECORD_DIR", corpus);
     if !is_root() {

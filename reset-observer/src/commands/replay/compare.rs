@@ -19,7 +19,7 @@ use crate::{
         file,
         player::{Player, Step},
     },
-    sink::{OutputError, json::JsonLines},
+    sink::{Output as _, OutputError, json::JsonLines},
 };
 
 /// Shows what the second recording says beside the first.
@@ -50,7 +50,7 @@ fn stretch(args: &ReplayArgs, path: &Path) -> Result<(Header, Stretch, KernelTim
             ended_at = at;
         }
         match player.play(entry).with_context(naming)? {
-            Step::Nothing | Step::News(_) => {}
+            Step::Nothing | Step::News(_) | Step::Mark(..) => {}
             Step::Ready(ready) => (started_at, others_count) = (ready.at, ready.nginx.workers == 0),
             Step::Verdicts(verdicts) => verdicts.iter().for_each(|verdict| stretch.add(verdict, others_count)),
             Step::Counts(_, counts) => kernel = counts,

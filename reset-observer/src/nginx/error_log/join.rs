@@ -154,6 +154,10 @@ pub struct LineJoiner {
     /// When something was missing last: of one worker, or of all (`None`).
     disturbed: HashMap<Option<(u64, u32)>, KernelTime>,
     serial: u64,
+    /// The first answer that is due.
+    next_due: Option<KernelTime>,
+    /// When to look next for what belongs to nothing any more.
+    next_look: KernelTime,
 }
 
 impl LineJoiner {
@@ -171,6 +175,8 @@ impl LineJoiner {
             turned_away: Vec::new(),
             disturbed: HashMap::new(),
             serial: 0,
+            next_due: None,
+            next_look: KernelTime(0),
         }
     }
 
@@ -210,7 +216,9 @@ impl LineJoiner {
         }
         self.expected += 1;
         let Expectation { instance, pid, server, .. } = expectation;
-        self.buckets.entry(Key { instance, pid, server }).or_default().expect(ticket, expectation, self.windows);
+        let bucket = self.buckets.entry(Key { instance, pid, server }).or_default();
+        let due = bucket.expect(ticket, expectation, self.windows);
+        self.next_due = self.next_due.into_iter().chain([due]).min();
         ticket
     }
 
@@ -227,6 +235,11 @@ impl LineJoiner {
 
     /// The answers that are due by `now`.
     pub fn poll(&mut self, now: KernelTime) -> Vec<(Ticket, Answer)> {
+        let nothing_due = self.turned_away.is_empty() && self.next_due.is_none_or(|due| due > now);
+        if nothing_due && now < self.next_look {
+            return Vec::new();
+        }
+        self.next_look = now.after(bucket::TICK);
         let mut answers: Vec<_> = self.turned_away.drain(..).map(|ticket| (ticket, Answer::Ambiguous)).collect();
         let memory = self.windows.reach + self.windows.patience;
         self.disturbed.retain(|_, at| at.after(memory) >= now);
@@ -244,6 +257,7 @@ impl LineJoiner {
             bucket.forget(now, self.windows, &mut self.counts);
         }
         self.buckets.retain(|_, bucket| !bucket.is_empty());
+        self.next_due = self.buckets.values().filter_map(Bucket::next_due).min();
         self.lines = self.buckets.values().map(|bucket| bucket.lines.len()).sum();
         self.expected = self.buckets.values().map(Bucket::expected).sum();
         answers.iter().for_each(|(_, answer)| self.counts.add(answer));
@@ -257,7 +271,7 @@ impl LineJoiner {
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {
         let now = (!self.turned_away.is_empty()).then_some(KernelTime(0));
-        self.buckets.values().filter_map(Bucket::next_due).chain(now).min()
+        self.next_due.into_iter().chain(now).min()
     }
 
     /// The counts so far.

@@ -43,3 +43,41 @@ fn an_entry_that_is_cut_anywhere_is_refused() {
     let unknown = read(&mut &[99, 0, 0][..]).unwrap_err();
     assert!(unknown.to_string().contains("unknown kind 99"), "{unknown:#}");
 }
+
+/// A context with `edit` made to its JSON, read again.
+fn edited(context: Context, edit: impl FnOnce(&mut serde_json::Value)) -> Context {
+    let mut json = serde_json::to_value(context).unwrap();
+    edit(&mut json);
+    let mut bytes = Vec::new();
+    sized(CONTEXT, &serde_json::to_vec(&json).unwrap(), &mut bytes).unwrap();
+    let Entry::Context(context) = read(&mut &bytes[..]).unwrap() else { panic!() };
+    *context
+}
+
+fn named() -> Context {
+    Context::Named {
+        worker: Some(3632),
+        remote: crate::sample::server(),
+        upstream: None,
+        settings: Some(Box::new(crate::sample::configured())),
+    }
+}
+
+#[test]
+fn a_field_that_an_older_program_did_not_write_has_its_default() {
+    let read = edited(named(), |json| {
+        json["named"]["settings"].as_object_mut().unwrap().remove("send_timeouts").unwrap();
+    });
+    let settings = UpstreamSettings { send_timeouts: Vec::new(), ..crate::sample::configured() };
+    let Context::Named { settings: found, .. } = read else { panic!() };
+    assert_eq!(*found.unwrap(), settings);
+}
+
+#[test]
+fn a_field_of_a_newer_program_is_passed_over() {
+    let read = edited(named(), |json| {
+        json["named"]["settings"]["colour"] = "green".into();
+        json["named"]["weather"] = 7.into();
+    });
+    assert_eq!(read, named());
+}

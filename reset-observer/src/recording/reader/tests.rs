@@ -99,3 +99,15 @@ fn what_is_no_recording_is_told_apart() {
     }
     assert!(refusal(&vec![b'x'; 1 << 20]).contains("it is not a recording"));
 }
+
+#[test]
+fn a_whole_block_with_an_entry_of_a_later_program_is_refused_with_the_version_to_use() {
+    let mut entry = vec![5];
+    let context = br#"{"weather":{"at":7}}"#;
+    entry.extend_from_slice(&u32::try_from(context.len()).unwrap().to_le_bytes());
+    entry.extend_from_slice(context);
+    let sentence = refusal(&recording(&[block_of(&[end()]), block::write(&entry).unwrap()]));
+    assert!(sentence.contains("block 2 is whole"), "{sentence}");
+    assert!(sentence.contains(concat!("replay it with reset-observer ", env!("CARGO_PKG_VERSION"))), "{sentence}");
+    assert!(sentence.contains("`weather`"), "{sentence}");
+}

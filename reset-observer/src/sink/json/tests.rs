@@ -1,7 +1,10 @@
 use std::{collections::BTreeMap, io};
 
 use super::*;
-use crate::sink::{NginxFound, example, losses::Stage};
+use crate::{
+    comparison::Stretch,
+    sink::{NginxFound, example, losses::Stage},
+};
 
 fn written(write: impl FnOnce(&mut JsonLines<&mut Vec<u8>>)) -> String {
     let mut out = Vec::new();
@@ -68,14 +71,17 @@ fn each_kind_of_line_names_itself_first_and_then_the_schema() {
     let lines = written(|json| {
         json.ready(&ready).unwrap();
         json.lost(&lost).unwrap();
+        json.mark(&Mark { at: KernelTime(0), number: 2 }).unwrap();
+        json.comparison(&Comparison::of(Stretch::default(), Stretch::default()), KernelTime(0)).unwrap();
         json.summary(&Summary::start(KernelTime(0))).unwrap();
     });
-    let kinds = ["ready", "lost", "summary"];
+    let kinds = ["ready", "lost", "mark", "comparison", "summary"];
     assert_eq!(lines.lines().count(), kinds.len());
     for (line, kind) in lines.lines().zip(kinds) {
         assert!(line.starts_with(&format!(r#"{{"type":"{kind}","schema":1,"time":"2026-11-22T"#)), "{line}");
     }
     assert!(lines.contains(r#""features":{"reset_reason":true},"ports":[3000]"#), "{lines}");
+    assert!(lines.contains(r#","number":2}"#), "{lines}");
     assert!(lines.contains(r#""stage":"ring","records":2,"total":5}"#), "{lines}");
 }
 

@@ -129,3 +129,9 @@ fn no_nginx_and_losses_are_said() {
     assert!(text.contains("Watching all ports; no nginx is running yet."), "{text}");
     assert!(text.contains("Not all is seen: 3 records found the ring buffer full."), "{text}");
 }
+
+#[test]
+fn a_mark_is_said_at_its_time() {
+    let text = shown(Look::PLAIN, |table| table.mark(&Mark { at: KernelTime(0), number: 1 }).unwrap());
+    assert!(text.contains("13:45:00.000  Marked:") && text.contains("compared with what came before"), "{text}");
+}

@@ -1,5 +1,7 @@
 //! The lines and the ends of one worker and one server.
 
+use std::time::Duration;
+
 use super::{
     super::line::Line,
     Answer, Expectation, JoinCounts, Joined, Ticket, Windows, Written,
@@ -8,6 +10,8 @@ use super::{
 use crate::record::KernelTime;
 
 /// Answers are given this far apart, so that a storm of ends is put in order at once and not one after another.
+pub(super) const TICK: Duration = Duration::from_nanos(TICK_NS);
+
 const TICK_NS: u64 = 20_000_000;
 
 /// A line that belongs to no end yet.
@@ -37,9 +41,11 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn expect(&mut self, ticket: Ticket, expectation: Expectation, windows: Windows) {
+    /// Takes an expectation, and gives when it is answered.
+    pub(super) fn expect(&mut self, ticket: Ticket, expectation: Expectation, windows: Windows) -> KernelTime {
         let due = KernelTime(expectation.at.after(windows.patience).0.div_ceil(TICK_NS).saturating_mul(TICK_NS));
         self.expected.push(Expected { ticket, expectation, due, answered: false, owned: false });
+        due
     }
 
     pub(super) fn expected(&self) -> usize {
