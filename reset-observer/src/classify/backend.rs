@@ -79,7 +79,7 @@ pub(super) fn aborted(facts: &Facts<'_>) -> Option<Decision> {
     if !facts.acked_without_response() && !cut_in_response(facts) {
         return None;
     }
-    if facts.case.server.cut_many() {
+    if facts.case.server.cut_many() && !facts.case.server.size_repeats() {
         // Several at once are rarely aborted one by one.
         return facts.decide(Cause::BackendCrash, Confidence::Low);
     }
