@@ -37,7 +37,7 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 30] = [
+const RULES: [Rule; 31] = [
     proxy::worker_died,
     proxy::refused_in_turns,
     proxy::handshake_refused,
@@ -67,6 +67,7 @@ const RULES: [Rule; 30] = [
     middlebox::reset_short_of_the_learned_timeout,
     middlebox::reset_of_an_idle_connection,
     backend::aborted,
+    backend::aborted_in_use,
     idle::response_ended_with_the_connection,
 ];
 

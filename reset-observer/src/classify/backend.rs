@@ -8,6 +8,9 @@ use crate::verdict::{Cause, Confidence, Evidence};
 /// A process that dies this soon after a request most likely died of it.
 const DIED_OF_IT: Duration = Duration::from_millis(50);
 
+/// A pause shorter than any idle timeout.
+const IN_USE: Duration = Duration::from_millis(50);
+
 /// The backend's process on this host was exiting when it closed this very connection. Certain.
 ///
 /// The dying process closes its sockets itself in `do_exit`, so its kernel names it and its exit code.
@@ -79,13 +82,27 @@ pub(super) fn aborted(facts: &Facts<'_>) -> Option<Decision> {
     if !facts.acked_without_response() && !cut_in_response(facts) {
         return None;
     }
-    if facts.case.server.cut_many() {
+    if facts.case.server.cut_many() && !facts.case.server.size_repeats() {
         // Several at once are rarely aborted one by one.
         return facts.decide(Cause::BackendCrash, Confidence::Low);
     }
     facts.decide(Cause::BackendAbort, Confidence::Medium)
 }
 
+/// The same before the backend's kernel acknowledged the request, which it puts off by up to 40 ms once a connection has
+/// been used. Right after the last exchange no idle timer can have been over, of the backend's or of a middlebox's; so it
+/// was the request, or the message. A middlebox that throws out connections in use would look the same.
+pub(super) fn aborted_in_use(facts: &Facts<'_>) -> Option<Decision> {
+    let in_use = facts.idle_before_request().or_else(|| facts.idle_now()).is_some_and(|gap| gap <= IN_USE);
+    if !facts.reset_received() || facts.fin_seen() || !facts.flight_never_acked() || !facts.reused() || !in_use {
+        return None;
+    }
+    facts.decide(Cause::BackendAbort, Confidence::Low)
+}
+
 fn cut_in_response(facts: &Facts<'_>) -> bool {
     facts.response_began() && facts.reset_received() || facts.log_says_cut()
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,10 +12,16 @@ const SURELY_IDLE: Duration = Duration::from_secs(1);
 /// keep, closes at once, and nobody need acknowledge it. The response had come before.
 pub(super) fn said_farewell(facts: &Facts<'_>) -> Option<Decision> {
     let upstream = facts.leg() == Leg::Upstream && !facts.nothing_received();
-    if !upstream || !facts.flight_is_close_notify() || facts.log_says_cut() {
+    if !upstream || !facts.flight_is_close_notify() || facts.log_says_cut() || left_by_its_client(facts) {
         return None;
     }
     facts.harmless(Confidence::Medium)
+}
+
+/// A client left, and more of the response came than nginx would take: it closed for the client.
+fn left_by_its_client(facts: &Facts<'_>) -> bool {
+    let connection = &facts.case.connection;
+    facts.case.client_left && connection.abandoned().is_some() && connection.sent().is_some()
 }
 
 /// This end had closed before the peer's reset came: nginx was done with the connection, or had given it up.

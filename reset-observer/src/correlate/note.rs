@@ -1,6 +1,6 @@
 //! What one event says of others: of the server, of the connections that it cuts at the same time.
 
-use super::{Correlator, Ends};
+use super::{Correlator, Ends, server::Cut};
 use crate::{
     attribute::Attributed,
     record::{Event, LastPayload, Record, Snapshot, TcpState},
@@ -43,7 +43,10 @@ impl Correlator {
         let record = &event.record;
         let by_peer = matches!(record.event, Event::FinReceived | Event::ResetReceived);
         if event.leg == Leg::Upstream && by_peer && record.state_before != Some(TcpState::SynSent) {
-            self.server(record.remote).cut(record.at, Ends::of(record));
+            let opened = record.owner.as_ref().map(|owner| owner.opened_at);
+            let by_reset =
+                record.event == Event::ResetReceived && !record.state_before.is_some_and(TcpState::fin_received);
+            self.server(record.remote).cut(Cut { at: record.at, ends: Ends::of(record), opened, by_reset });
         }
     }
 }

@@ -44,10 +44,23 @@ pub struct Server {
     silent: VecDeque<KernelTime>,
     exits: VecDeque<(KernelTime, Exit)>,
     /// Upstream connections that its end cut, each once.
-    cuts: VecDeque<(KernelTime, Ends)>,
+    cuts: VecDeque<Cut>,
     reuse: Reuse,
     learned: Learned,
     last_seen: Stamp,
+}
+
+/// An upstream connection that the server's end cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// When.
+    pub(super) at: KernelTime,
+    /// Which.
+    pub(super) ends: Ends,
+    /// When it was opened, if that was seen.
+    pub(super) opened: Option<KernelTime>,
+    /// With a reset and no FIN before it.
+    pub(super) by_reset: bool,
 }
 
 /// What the server was doing around one cut.
@@ -63,6 +76,8 @@ pub struct ServerFacts {
     pub exit: Option<Exit>,
     /// Other connections to it that were cut at once, at most 16.
     pub cut_together: usize,
+    /// What cut them lived on.
+    pub cuts_outlived: bool,
     /// What was learned of its idle timeout.
     pub idle_timeout: Option<IdleTimeout>,
     /// The TTL or hop limit of all of its newest SYN-ACKs, if they are alike and enough.
@@ -84,10 +99,10 @@ impl ServerFacts {
         self.refused || self.exit.is_some() || self.cut_together >= MANY
     }
 
-    /// Several connections were cut at once.
+    /// Several connections were cut at once, as by the end of a process.
     #[must_use]
     pub fn cut_many(&self) -> bool {
-        self.cut_together >= MANY
+        self.cut_together >= MANY && !self.cuts_outlived
     }
 }
 
@@ -125,11 +140,11 @@ impl Server {
         self.last_seen = Stamp::at(at);
     }
 
-    pub(super) fn cut(&mut self, at: KernelTime, ends: Ends) {
-        if !self.cuts.iter().any(|(_, known)| *known == ends) {
-            keep(&mut self.cuts, (at, ends));
+    pub(super) fn cut(&mut self, cut: Cut) {
+        if !self.cuts.iter().any(|known| known.ends == cut.ends) {
+            keep(&mut self.cuts, cut);
         }
-        self.last_seen = Stamp::at(at);
+        self.last_seen = Stamp::at(cut.at);
     }
 
     /// Takes what the end of a connection teaches, beside what the server was doing then.
@@ -174,19 +189,27 @@ impl Server {
     /// of it before.
     pub(super) fn facts(&self, connection: &Connection, settle: Duration) -> ServerFacts {
         let (at, ends) = (connection.first_at(), connection.ends());
-        let others = self.cuts.iter().filter(|(_, other)| *other != ends);
+        let together: Vec<&Cut> = self.cuts.iter().filter(|cut| cut.at.distance(at) <= TOGETHER).collect();
         let exit = self.exits.iter().rev().find(|(exit_at, _)| exit_at.distance(at) <= settle);
         ServerFacts {
             refused: self.refused.iter().any(|&refused_at| refused_at >= at.before(REFUSED_BEFORE)),
             accepts_between: self.accepts_between(at),
             silent: self.silent.iter().any(|&given_up| given_up.distance(at) <= SILENT_WITHIN),
             exit: exit.map(|(_, exit)| *exit),
-            cut_together: others.filter(|(cut_at, _)| cut_at.distance(at) <= TOGETHER).count(),
+            cut_together: together.iter().filter(|cut| cut.ends != ends).count(),
+            cuts_outlived: outlived(&together),
             idle_timeout: self.learned.idle_timeout(),
             syn_ack_ttl: self.learned.ttl_baseline(),
             cuts_at_this_size: cut_size(connection).map_or(0, |bytes| self.learned.cuts_at(bytes)),
         }
     }
+}
+
+/// Whether these cuts were not the end of a process. One was opened after another was cut; or all were reset, while a
+/// dying process sends a FIN on each connection on which it has read everything: on those that it was at work on.
+fn outlived(cuts: &[&Cut]) -> bool {
+    let opened_after = |cut: &&Cut| cuts.iter().any(|other| cut.opened.is_some_and(|opened| opened > other.at));
+    cuts.iter().any(opened_after) || cuts.iter().all(|cut| cut.by_reset)
 }
 
 fn keep<T>(events: &mut VecDeque<T>, event: T) {

@@ -170,6 +170,18 @@ fn connections_cut_at_once_know_of_each_other() {
 }
 
 #[test]
+fn cuts_of_a_server_that_lives_on_are_not_the_end_of_a_process() {
+    let by_reset = |port, ms| from_port(port, reset(ms, TcpState::Established, acknowledged(at(1990))));
+    let by_fin = |port, ms| from_port(port, fin(ms, acknowledged(at(1990))));
+    let cut_many = |events: [Attributed; 3]| after(events).flush().iter().any(|case| case.server.cut_many());
+    assert!(cut_many([by_reset(1, 2000), by_fin(2, 2001), by_reset(3, 2002)]), "a FIN for what it had read");
+    assert!(!cut_many([by_reset(1, 2000), by_reset(2, 2001), by_reset(3, 2002)]), "all were reset");
+    let mut opened_after = by_fin(3, 2030);
+    opened_after.record.owner.as_mut().unwrap().opened_at = at(2010);
+    assert!(!cut_many([by_fin(1, 2000), by_fin(2, 2001), opened_after]), "who opened it found the server alive");
+}
+
+#[test]
 fn the_idle_timeout_is_learned_from_clean_closes_and_not_from_a_crash() {
     let close = |port, ms, idle_ms| from_port(port, fin(ms, idle(Duration::from_millis(idle_ms))));
     let clean = after([close(1, 2000, 5000), close(2, 3000, 5004), close(3, 4000, 4996)]);

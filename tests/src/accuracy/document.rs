@@ -10,6 +10,15 @@ use super::ledger::Entry;
 use super::matrix;
 use crate::bench::machine::Machine;
 
+/// What the truths leave open, and why.
+const NOT_ASKED: &str = "\n## Not asked\n\n\
+    - `timeout_midway`: when nginx gives up a backend that stops in the middle of a response, the connection looks idle \
+    to the kernel, and only nginx's log tells of it, without saying of which connection: no verdict is due.\n\
+    - `client_abort` and its kin: nginx has had one connection to the backend before. Of an nginx that started after the \
+    observer, and of whose connections none has ended yet, clients are not recognised as such, and what such an nginx \
+    closes for its very first client that leaves is `unknown`.\n\
+    - Where the backend's host is out of sight, causes that look the same there count as right, but never at `high`.\n";
+
 /// The whole page.
 pub(super) fn page(entries: &[Entry], tally: &Tally, seed: u64) -> Result<String> {
     let mut page = String::from(
@@ -34,6 +43,15 @@ pub(super) fn page(entries: &[Entry], tally: &Tally, seed: u64) -> Result<String
     for (scenario, (trials, clean)) in by_scenario(entries) {
         writeln!(page, "| `{scenario}` | {trials} | {clean} |")?;
     }
+    page += "\n## Missed\n\n";
+    let missed: Vec<&Entry> = entries.iter().filter(|entry| !entry.faults.is_empty()).collect();
+    if missed.is_empty() {
+        page += "Nothing.\n";
+    }
+    for Entry { scenario, cell, faults, .. } in missed {
+        writeln!(page, "- `{scenario}` in `{cell}`: {}", faults.join("; "))?;
+    }
+    page += NOT_ASKED;
     writeln!(page, "\n## Again\n\n`cargo xtask accuracy --seed {seed} --rounds {}`, as root.", rounds(entries))?;
     Ok(page)
 }

@@ -63,14 +63,15 @@ fn late_answer(stage: &mut Stage) -> Result<Truth> {
     Ok(stage.complete(truth.prove(format!("the proxy's kernel sent {resets} resets")), &[status]))
 }
 
+/// To the kernel of the proxy the response is over when nginx gives it up: all was acknowledged, and payload came last. The
+/// rest of it meets a socket that nobody owns any more. Only nginx's log tells, of no connection: nothing need be said.
 fn midway(stage: &mut Stage) -> Result<Truth> {
     let response = stage.client()?.get("/pause/1000/700")?;
     ensure!(response.status == 200 && !response.complete, "the lab itself: the response should be a short 200");
     stage.check_error_log(&["upstream timed out (110: Connection timed out) while reading upstream"])?;
-    let connection = stage.backend()?.wait_for("request", 0)?.peer;
     let resets = stage.wait_for_proxy_growth("TcpOutRsts", 1)?;
     ensure!(resets > 0, "the lab itself: the rest of the answer met no closed socket");
-    let truth = Truth::of(stage.server()).expect("proxy_timeout", connection, Some("request_failed"));
+    let truth = Truth::of(stage.server()).allow("proxy_timeout");
     Ok(stage.complete(truth.prove(format!("the proxy's kernel sent {resets} resets")), &[response.status]))
 }
 

@@ -145,6 +145,17 @@ fn a_farewell_of_tls_after_a_response_is_no_request_given_up() {
 }
 
 #[test]
+fn a_farewell_of_tls_in_the_middle_of_a_response_is_said_for_a_client_that_left() {
+    let farewell = Snapshot { unacked: 31, bytes_sent: 387, ..requested(at(8999), SECOND) };
+    let closes = upstream(9000, Event::ClosedUnacked, TcpState::Established, farewell);
+    let more_came = Event::ResetSent { active: false, data_after_close: false };
+    let refuses = upstream(9001, more_came, TcpState::FinWait2, farewell);
+    let left = client_leaves(8990, Snapshot { unacked: 70_000, ..served() });
+    assert_eq!(said(&case([left, closes.clone(), refuses.clone()])), (Cause::ClientAbort, Confidence::Medium));
+    assert_eq!(said(&case([closes, refuses])), (Cause::IdleClose, Confidence::Medium), "nobody left");
+}
+
+#[test]
 fn a_worker_that_dies_with_a_request_in_hand_closes_without_a_reset() {
     let mut dying = upstream(2000, Event::ExitClose, TcpState::Established, acknowledged(at(1990)));
     dying.record.exit = Some(Exit::Signal(9));

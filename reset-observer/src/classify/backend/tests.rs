@@ -1,0 +1,27 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    classify::classify,
+    correlate::Correlator,
+    record::{Snapshot, TcpState},
+    sample::{at, requested, reset},
+};
+
+fn said_of_a_reset(snapshot: Snapshot) -> (Cause, Confidence) {
+    let mut correlator = Correlator::new(Duration::from_millis(300));
+    correlator.handle(reset(2000, TcpState::Established, snapshot));
+    let decision = classify(&correlator.flush()[0]);
+    (decision.cause, decision.confidence)
+}
+
+#[test]
+fn a_reset_of_a_connection_in_use_is_most_likely_an_abort_and_of_a_paused_one_nobody_knows() {
+    let after = |gap| requested(at(1970), Duration::from_millis(gap));
+    assert_eq!(said_of_a_reset(after(4)), (Cause::BackendAbort, Confidence::Low));
+    assert_eq!(said_of_a_reset(after(500)), (Cause::Unknown, Confidence::Low));
+    let in_the_same_jiffy = Snapshot { idle_before_request: None, idle_now: Some(Duration::ZERO), ..after(4) };
+    assert_eq!(said_of_a_reset(in_the_same_jiffy), (Cause::BackendAbort, Confidence::Low));
+    let no_clock = Snapshot { idle_before_request: None, idle_now: None, ..after(4) };
+    assert_eq!(said_of_a_reset(no_clock), (Cause::Unknown, Confidence::Low));
+}
