@@ -20,8 +20,10 @@ pub(super) fn said_farewell(facts: &Facts<'_>) -> Option<Decision> {
 
 /// This end had closed before the peer's reset came: nginx was done with the connection, or had given it up.
 pub(super) fn closed_by_this_end_first(facts: &Facts<'_>) -> Option<Decision> {
-    let done = facts.case.connection.abandoned().is_none();
-    if !done || !facts.closed_by_this_end_first() || !facts.reset_received() || facts.flight_never_acked() {
+    let closed = facts.case.connection.abandoned();
+    let done = closed.is_none_or(|closed| facts.closed_with_a_farewell(closed));
+    let lost = facts.flight_never_acked() && !facts.flight_is_close_notify();
+    if !done || lost || !facts.closed_by_this_end_first() || !facts.reset_received() {
         return None;
     }
     facts.harmless(Confidence::Medium)
