@@ -97,3 +97,6 @@ impl Facts<'_> {
             })
     }
 }
+
+#[cfg(test)]
+mod tests;
