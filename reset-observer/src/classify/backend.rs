@@ -86,6 +86,7 @@ pub(super) fn aborted(facts: &Facts<'_>) -> Option<Decision> {
     facts.decide(Cause::BackendAbort, Confidence::Medium)
 }
 
+/// A FIN says that all was sent, and a reset after it that something of this end's lay unread: a farewell, in the usual case.
 fn cut_in_response(facts: &Facts<'_>) -> bool {
-    facts.response_began() && facts.reset_received() || facts.log_says_cut()
+    facts.response_began() && facts.reset_received() && !facts.fin_seen() || facts.log_says_cut()
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::Facts;
-use crate::record::{Event, Record, Snapshot};
+use crate::{
+    correlate::learned::LONGEST_FAREWELL,
+    record::{Event, Record, Snapshot},
+};
 
 /// What a TLS `close_notify` takes on the wire, its record's header with it: by ChaCha20 of TLS 1.2, by any cipher of
 /// TLS 1.3 ([RFC 8446], section 5.2), by AES-GCM of TLS 1.2 ([RFC 5288], section 3).
@@ -85,6 +88,32 @@ impl Facts<'_> {
             let since = snapshot.bytes_sent.saturating_sub(before.bytes_sent);
             self.is_close_notify(since, snapshot)
         })
+    }
+
+    /// The server's farewell came when this end had closed, with nothing outstanding. The server's own end, where it is on
+    /// this host, tells how long that was.
+    pub(in crate::classify) fn farewell_after_close(&self) -> bool {
+        let connection = &self.case.connection;
+        let late = |sent: &Record| matches!(sent.event, Event::ResetSent { data_after_close: true, .. });
+        let done = connection.abandoned().is_none() && connection.reset().is_none();
+        if self.tls() == Some(false) || !done || !connection.sent().is_some_and(late) {
+            return false;
+        }
+        let peer = self.case.peer.as_ref().and_then(|peer| peer.reset()?.snapshot);
+        peer.map_or(self.tls() == Some(true) && !self.case.client_left, |peer| {
+            self.is_close_notify(peer.unacked.into(), &peer)
+        })
+    }
+
+    /// This end closed with the server's farewell unread, which its FIN came with. A response would have been read.
+    pub(in crate::classify) fn farewell_unread_after_fin(&self) -> bool {
+        let connection = &self.case.connection;
+        let closed = connection.sent().filter(|sent| {
+            matches!(sent.event, Event::ResetSent { active: true, data_after_close: false }) && sent.exit.is_none()
+        });
+        let unread = closed.and_then(|sent| sent.snapshot).map_or(0, |snapshot| snapshot.unread);
+        // The FIN counts as a byte.
+        self.tls() != Some(false) && connection.fin().is_some() && (1..=LONGEST_FAREWELL + 1).contains(&unread)
     }
 
     /// nginx closed in the turn of its event loop in which it said farewell: it was done with the connection, unless a

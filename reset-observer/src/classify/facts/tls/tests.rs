@@ -53,7 +53,7 @@ fn what_is_as_long_as_a_farewell_is_one_only_where_tls_may_be_spoken() {
 #[test]
 fn what_was_written_after_the_fin_of_a_finished_response_may_be_a_farewell() {
     let answered = Snapshot { bytes_sent: 554, bytes_received: 2500, ..idle(MOMENT) };
-    let taken = |bytes| Snapshot { bytes_sent: 554 + bytes, bytes_received: 2501, ..acknowledged(at(1999)) };
+    let taken = |bytes: u64| Snapshot { bytes_sent: 554 + bytes, bytes_received: 2501, ..acknowledged(at(1999)) };
     let cut = |tls, bytes| says(tls, [fin(2000, answered), reset(2001, TcpState::CloseWait, taken(bytes))]);
     assert_eq!(cut(Some(true), 24), Cause::IdleClose);
     assert_eq!(cut(Some(false), 24), Cause::BackendAbort);
