@@ -46,7 +46,7 @@ impl Facts<'_> {
     /// Whether the last request was at least the second of its connection; `None` where that is not known.
     pub(in crate::classify) fn reuse(&self) -> Option<bool> {
         let snapshot = self.snapshot.filter(|snapshot| snapshot.bytes_received > 0)?;
-        if self.case.connection.settings().is_none_or(|settings| settings.tls == Some(false)) {
+        if self.tls() != Some(true) {
             return Some(true);
         }
         let sent_at = snapshot.first_transmit_at.zip(self.case.connection.opened_at());

@@ -6,6 +6,7 @@ use crate::{
     correlate::{Correlator, Logged},
     nginx::{
         error_log::{
+            impact::NextUpstream,
             join::Joined,
             line::{Action, Kind},
         },
@@ -19,7 +20,8 @@ use crate::{
 const MOMENT: Duration = Duration::from_millis(4);
 
 fn over(tls: Option<bool>, event: Attributed) -> Attributed {
-    Attributed { settings: Some(Arc::new(UpstreamSettings { tls, ..configured() })), ..event }
+    let next_upstream = Some(NextUpstream { servers: Some(1), ..NextUpstream::default() });
+    Attributed { settings: Some(Arc::new(UpstreamSettings { tls, next_upstream, ..configured() })), ..event }
 }
 
 /// The decision on one connection, and on what nginx logged of it.
@@ -61,13 +63,13 @@ fn what_was_written_after_the_fin_of_a_finished_response_may_be_a_farewell() {
 }
 
 #[test]
-fn a_connection_that_nginx_closed_with_a_farewell_is_done_unless_a_response_was_long_due() {
-    let closed = |since| {
-        let snapshot = Snapshot { since_last_receive: Some(since), since_last_send: Some(MOMENT), ..farewell(24) };
-        let close = upstream(2000, Event::ClosedUnacked, TcpState::Established, snapshot);
-        says(Some(true), [close, reset(2001, TcpState::FinWait1, snapshot)])
-    };
-    assert_eq!(closed(MOMENT), Cause::IdleClose);
+fn a_connection_that_nginx_closed_with_a_farewell_is_done() {
+    let snapshot = Snapshot { since_last_receive: Some(MOMENT), since_last_send: Some(MOMENT), ..farewell(24) };
+    let close = upstream(2000, Event::ClosedUnacked, TcpState::Established, snapshot);
+    let acked = Snapshot { unacked: 0, flight_never_acked: false, ..snapshot };
+    for then in [snapshot, acked] {
+        assert_eq!(says(Some(true), [close.clone(), reset(2001, TcpState::FinWait1, then)]), Cause::IdleClose);
+    }
 }
 
 /// nginx found the connection at its end in place of a response.
@@ -104,4 +106,20 @@ fn a_crossing_on_what_may_be_a_new_tls_connection_is_no_certain_race() {
     assert_eq!(crossing(Some(true), MOMENT), (Cause::KeepaliveRace, Confidence::Medium));
     assert_eq!(crossing(Some(true), Duration::from_millis(400)), (Cause::KeepaliveRace, Confidence::High));
     assert_eq!(crossing(Some(false), MOMENT), (Cause::KeepaliveRace, Confidence::High));
+}
+
+#[test]
+fn farewells_that_cross_hurt_nobody() {
+    let late = Event::ResetSent { active: false, data_after_close: true };
+    let after_close = |tls| says(tls, [upstream(2000, late, TcpState::FinWait2, acknowledged(at(1999)))]);
+    assert_eq!(after_close(Some(true)), Cause::IdleClose);
+    assert_ne!(after_close(Some(false)), Cause::IdleClose);
+
+    let ours = Event::ResetSent { active: true, data_after_close: false };
+    let said = Snapshot { bytes_sent: 578, bytes_received: 2500, ..acknowledged(at(1999)) };
+    let unread = |bytes| Snapshot { unread: bytes, ..said };
+    let left = |tls, bytes| says(tls, [fin(2000, said), upstream(2001, ours, TcpState::CloseWait, unread(bytes))]);
+    assert_eq!(left(Some(true), 25), Cause::IdleClose);
+    assert_ne!(left(Some(true), 5000), Cause::IdleClose, "a part of a response");
+    assert_ne!(left(Some(false), 25), Cause::IdleClose);
 }
