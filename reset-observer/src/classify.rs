@@ -37,7 +37,7 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 31] = [
+const RULES: [Rule; 33] = [
     proxy::worker_died,
     proxy::refused_in_turns,
     proxy::handshake_refused,
@@ -45,6 +45,8 @@ const RULES: [Rule; 31] = [
     proxy::client_reset,
     proxy::cut_for_a_logged_reason,
     idle::said_farewell,
+    idle::farewells_crossed,
+    idle::met_no_socket,
     proxy::reset_by_this_end,
     idle::farewell_left_unread,
     idle::closed_by_this_end_first,

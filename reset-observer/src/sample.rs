@@ -202,6 +202,7 @@ pub(crate) fn configured() -> UpstreamSettings {
         send_timeouts: vec![Duration::from_secs(60)],
         connect_timeouts: vec![Duration::from_secs(60)],
         socket_keepalive: Some(false),
+        tls: Some(false),
     }
 }
 

@@ -132,8 +132,9 @@ impl Host {
         Ok(())
     }
 
-    /// Where the server listens whose TLS connections are not kept.
-    pub const CLOSING_TLS: u16 = BACKEND_PORT + 2;
+    /// Where nginx takes the clients that leave when they have their response. Those of wrk leave when its time is over,
+    /// whatever is under way.
+    pub const LEAVERS_PORT: u16 = FRONT_PORT + 1;
 
     /// What either nginx logged as an error.
     pub fn errors(&self) -> Vec<String> {
@@ -154,7 +155,7 @@ fn load(net: &Topology, way: &str, seconds: u64) -> Result<(u64, u64)> {
 
 fn leave_after_the_response(net: &Topology, deeds: &mut Deeds) -> Result<()> {
     for (way, _) in WAYS {
-        let mut client = Client::inside(net.proxy(), SocketAddr::new(net.front_address(), FRONT_PORT))?;
+        let mut client = Client::inside(net.proxy(), SocketAddr::new(net.front_address(), Host::LEAVERS_PORT))?;
         let status = client.get(&format!("/{way}/size/20000"))?.status;
         ensure!(status == 200, "the lab itself: a client got {status} from {way}");
         deeds.leavers += 1;
@@ -184,7 +185,13 @@ fn front_text(
             "  upstream {name} {{\n    server {at} max_fails=0;\n    keepalive 16;\n    keepalive_timeout {NGINX_KEEPS};\n  }}"
         )?;
     }
-    writeln!(http, "  server {{\n    listen {listen};\n    proxy_http_version 1.1;")?;
+    let leavers = SocketAddr::new(listen.ip(), Host::LEAVERS_PORT);
+    // What wrk leaves under way at its end is answered all the same: no request on this leg is cut.
+    writeln!(
+        http,
+        "  server {{\n    listen {listen};\n    listen {leavers};\n    proxy_http_version 1.1;\n\
+         \x20   proxy_ignore_client_abort on;"
+    )?;
     for (way, said) in WAYS {
         writeln!(http, "    location /{way}/ {{ {said} }}")?;
     }

@@ -57,6 +57,11 @@ pub fn all() -> Vec<Scenario> {
     families.concat()
 }
 
+/// The race that is told of before it happens.
+pub fn foretold() -> Scenario {
+    keepalive_race::FORETOLD
+}
+
 /// The scenario of this name.
 pub fn named(name: &str) -> Result<Scenario> {
     let found = all().into_iter().find(|scenario| scenario.name == name);

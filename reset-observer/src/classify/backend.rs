@@ -100,8 +100,9 @@ pub(super) fn aborted_in_use(facts: &Facts<'_>) -> Option<Decision> {
     facts.decide(Cause::BackendAbort, Confidence::Low)
 }
 
+/// A FIN says that all was sent, and a reset after it that something of this end's lay unread: a farewell, in the usual case.
 fn cut_in_response(facts: &Facts<'_>) -> bool {
-    facts.response_began() && facts.reset_received() || facts.log_says_cut()
+    facts.response_began() && facts.reset_received() && !facts.fin_seen() || facts.log_says_cut()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 mod found;
 mod logged;
+mod tls;
 
 use crate::{
     correlate::{Case, IdleTimeout, learned::farewell_unread},
@@ -35,15 +36,6 @@ const TIMER_LATE: Duration = Duration::from_millis(50);
 
 /// The same for long timeouts.
 const TIMER_LATE_SHARE: f64 = 0.01;
-/// What a TLS `close_notify` takes on the wire, its record's header with it: by ChaCha20 of TLS 1.2, by any cipher of
-/// TLS 1.3 ([RFC 8446], section 5.2), by AES-GCM of TLS 1.2 ([RFC 5288], section 3).
-///
-/// [RFC 8446]: https://www.rfc-editor.org/rfc/rfc8446
-/// [RFC 5288]: https://www.rfc-editor.org/rfc/rfc5288
-const CLOSE_NOTIFY: [u32; 3] = [23, 24, 31];
-
-/// A TLS client has sent this much before it can say `close_notify`: its hello, its part of the handshake, a request.
-const SHORTEST_TLS_SESSION: u64 = 250;
 
 /// Facts of one case.
 pub(super) struct Facts<'a> {
@@ -80,24 +72,12 @@ impl<'a> Facts<'a> {
         self.snapshot.is_some_and(|snapshot| snapshot.flight_never_acked)
     }
 
-    /// All that is not acknowledged, or that the backend on this host left unread, is as long as a TLS `close_notify`, and
-    /// no request over TLS is so short.
-    pub(super) fn flight_is_close_notify(&self) -> bool {
-        let Some(snapshot) = self.snapshot else { return false };
-        let peer = self.case.peer.as_ref().and_then(|peer| peer.sent()?.snapshot);
-        let left = if snapshot.unacked == 0 {
-            peer.map(|peer| peer.unread)
-        } else {
-            Some(snapshot.unacked).filter(|_| snapshot.flight_never_acked)
-        };
-        let Some(left) = left.filter(|left| CLOSE_NOTIFY.contains(left)) else { return false };
-        snapshot.bytes_sent >= SHORTEST_TLS_SESSION + u64::from(left)
-    }
-
-    /// A response was received on this connection before: whatever was lost was at least its second request.
+    /// A response was, or over TLS may have been, received on this connection before: whatever was lost was not its first
+    /// request.
     pub(super) fn reused(&self) -> bool {
         self.snapshot.is_some_and(|snapshot| snapshot.bytes_received > 0)
             && (self.flight_never_acked() || self.sent_last())
+            && self.reuse() != Some(false)
     }
 
     pub(super) fn nothing_received(&self) -> bool {

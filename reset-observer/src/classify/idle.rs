@@ -24,10 +24,29 @@ fn left_by_its_client(facts: &Facts<'_>) -> bool {
     facts.case.client_left && connection.abandoned().is_some() && connection.sent().is_some()
 }
 
+/// Both ends said farewell at once: nginx had closed when the server's came, or closed with that unread.
+pub(super) fn farewells_crossed(facts: &Facts<'_>) -> Option<Decision> {
+    let crossed = facts.farewell_after_close() || facts.farewell_unread_after_fin();
+    (facts.leg() == Leg::Upstream && crossed && !facts.log_says_cut())
+        .then(|| facts.harmless(Confidence::Medium))
+        .flatten()
+}
+
+/// A packet met no socket of this host any more: whatever was outstanding on it had ended before.
+pub(super) fn met_no_socket(facts: &Facts<'_>) -> Option<Decision> {
+    let connection = &facts.case.connection;
+    let alone = connection.decisive().is_some_and(|record| record.state_before.is_none())
+        && connection.snapshot().is_none()
+        && connection.sent().is_some();
+    (facts.leg() == Leg::Upstream && alone).then(|| facts.harmless(Confidence::Low)).flatten()
+}
+
 /// This end had closed before the peer's reset came: nginx was done with the connection, or had given it up.
 pub(super) fn closed_by_this_end_first(facts: &Facts<'_>) -> Option<Decision> {
-    let done = facts.case.connection.abandoned().is_none();
-    if !done || !facts.closed_by_this_end_first() || !facts.reset_received() || facts.flight_never_acked() {
+    let closed = facts.case.connection.abandoned();
+    let done = closed.is_none_or(|closed| facts.closed_with_a_farewell(closed));
+    let lost = facts.flight_never_acked() && !facts.flight_is_close_notify();
+    if !done || lost || !facts.closed_by_this_end_first() || !facts.reset_received() {
         return None;
     }
     facts.harmless(Confidence::Medium)
@@ -61,7 +80,7 @@ pub(super) fn farewell_left_unread(facts: &Facts<'_>) -> Option<Decision> {
 /// FIN with everything acknowledged and payload received last: the normal end of a response without a length. That it
 /// was cut short, only nginx's log or the end of a local process can tell.
 pub(super) fn response_ended_with_the_connection(facts: &Facts<'_>) -> Option<Decision> {
-    if !facts.fin_seen() || facts.reset_received() || !facts.response_began() || !facts.nothing_unacked() {
+    if !facts.fin_seen() || !facts.response_began() || !facts.nothing_unacked() {
         return None;
     }
     facts.harmless(Confidence::Medium)

@@ -21,7 +21,9 @@ pub(super) fn closed_while_the_request_crossed(facts: &Facts<'_>) -> Option<Deci
         // The server went away while the request was on its way: not for idleness.
         return facts.decide(Cause::BackendCrash, Confidence::Medium);
     }
-    facts.decide(Cause::KeepaliveRace, Confidence::High)
+    // Over TLS it may be the first request, and the connection one that was turned away after its handshake.
+    let confidence = if facts.reuse().is_some() { Confidence::High } else { Confidence::Medium };
+    facts.decide(Cause::KeepaliveRace, confidence)
 }
 
 /// A reset without a FIN, at an idle gap that is the backend's own timeout: it closed with the request just arrived and

@@ -40,6 +40,9 @@ pub struct UpstreamSettings {
     pub connect_timeouts: Vec<Duration>,
     /// `proxy_socket_keepalive`; `None` where locations differ in it.
     pub socket_keepalive: Option<bool>,
+    /// Whether TLS is spoken with the server; `None` where locations differ in it.
+    #[serde(default)]
+    pub tls: Option<bool>,
 }
 
 /// How long nginx keeps an idle connection; the shortest first.
@@ -100,6 +103,7 @@ impl UpstreamSettings {
             socket_keepalive: agreed(
                 passes.iter().map(|pass| pass.settings.socket_keepalive.as_ref().is_some_and(|set| set.value)),
             ),
+            tls: agreed(passes.iter().map(|pass| pass.is_tls())),
         }
     }
 }

@@ -26,7 +26,7 @@ impl Facts<'_> {
             (self.case.connection.abandoned().is_some(), Evidence::ClosedByProxy),
             (self.waited_timeout(), Evidence::WaitedTimeout),
             (self.response_began(), Evidence::ResponseBegan),
-            (self.reused(), Evidence::ConnectionReused),
+            (self.reused() && self.reuse().is_some(), Evidence::ConnectionReused),
             (self.nothing_received(), Evidence::NothingReceived),
             (self.flight_never_acked() && self.sooner_than_rtt_min(), Evidence::SoonerThanRttMin),
             (self.idle_matches(), Evidence::IdleMatchesLearnedTimeout),

@@ -58,7 +58,7 @@ impl Facts<'_> {
             kind: line.kind?,
             action: line.action,
             method: line.method.as_deref(),
-            reused: Some(self.reused()),
+            reused: if self.reused() { self.reuse() } else { Some(false) },
             // Of several lines that may be its own, none tells how often this request failed.
             failed_before: (line.candidates == 1).then_some(line.failed_before),
             later: line.later,

@@ -99,6 +99,8 @@ pub struct Settings {
     pub request_buffering: Option<Setting<bool>>,
     /// `fastcgi_keep_conn`; off unless set.
     pub keep_conn: Option<Setting<bool>>,
+    /// `proxy_ssl` of `stream {}`; off unless set.
+    pub ssl: Option<Setting<bool>>,
 }
 
 impl Settings {
@@ -119,6 +121,7 @@ impl Settings {
             buffering: scope.flag(&name("buffering")),
             request_buffering: scope.flag(&name("request_buffering")),
             keep_conn: scope.flag(&name("keep_conn")),
+            ssl: scope.flag(&name("ssl")).filter(|_| protocol == Protocol::Stream),
         }
     }
 }
@@ -128,6 +131,14 @@ impl Pass {
     #[must_use]
     pub fn layer(&self) -> Layer {
         if self.protocol == Protocol::Stream { Layer::Stream } else { Layer::Http }
+    }
+
+    /// Whether TLS is spoken with the server.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        let scheme = self.text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        matches!(scheme.as_deref(), Some("https" | "grpcs" | "suwsgi"))
+            || self.settings.ssl.as_ref().is_some_and(|set| set.value)
     }
 
     /// Reads the directive if it passes requests on; `is_upstream` tells names of upstream blocks.

@@ -161,3 +161,21 @@ fn the_name_of_a_block_is_known_in_any_case() {
     let settings = http("upstream a { server 10.0.0.1; } server { location / { proxy_pass http://A; } }");
     assert!(settings.next_upstream.is_some());
 }
+
+#[test]
+fn whether_tls_is_spoken_is_known_unless_locations_differ() {
+    let tls = |passes: &str| http(&format!("upstream a {{ server 10.0.0.1; }} server {{ {passes} }}")).tls;
+    assert_eq!(tls("location / { proxy_pass http://a; }"), Some(false));
+    assert_eq!(tls("location / { proxy_pass HTTPS://a/path; }"), Some(true));
+    assert_eq!(tls("location / { grpc_pass grpcs://a; }"), Some(true));
+    assert_eq!(tls("location / { grpc_pass a; }"), Some(false));
+    assert_eq!(tls("location / { uwsgi_pass suwsgi://a; }"), Some(true));
+    assert_eq!(tls("location /1 { proxy_pass https://a; } location /2 { proxy_pass http://a; }"), None);
+    assert_eq!(tls(""), None, "nobody says how requests get there");
+    let stream = |ssl: &str| {
+        let text =
+            format!("stream {{ {ssl} upstream a {{ server 10.0.0.1:80; }} server {{ listen 1; proxy_pass a; }} }}");
+        settings(&text).tls
+    };
+    assert_eq!((stream(""), stream("proxy_ssl on;")), (Some(false), Some(true)));
+}
