@@ -1,9 +1,8 @@
 //! The commands and their flags.
 
-use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, builder::RangedI64ValueParser, error::ErrorKind};
-use jiff::SignedDuration;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use log::LevelFilter;
 use reset_observer_ebpf::{MAX_OWNERS, MAX_PORTS};
 
@@ -41,9 +40,13 @@ Examples:
 
 Exit status: 0 done, 1 failed while running, 2 bad usage or a missing prerequisite.";
 
+mod settings;
 mod state_file;
+mod values;
 
+pub use settings::Settings;
 pub use state_file::StatePlace;
+use values::{duration, listen_address, max_owners, ring_size, settle};
 
 /// Size of the ring buffer unless told otherwise, bytes.
 pub const DEFAULT_RING_BYTES: u32 = 1 << 20;
@@ -71,7 +74,7 @@ pub enum Command {
     Observe(ObserveArgs),
     /// Run as a service and export metrics for Prometheus
     ///
-    /// Serves /metrics, /-/healthy and /-/ready.
+    /// Serves a page at /, /metrics, /api/v1/verdicts, /api/v1/upstreams, /-/healthy and /-/ready.
     Daemon(DaemonArgs),
     /// Say whether this host can be observed, and what to do where it cannot
     ///
@@ -171,6 +174,17 @@ pub struct DaemonArgs {
     #[command(flatten)]
     pub watch: WatchArgs,
 
+    /// YAML file of settings; its keys are the names of the flags below, and a flag that is given counts more
+    ///
+    /// On SIGHUP it is read again: log.level, web.listen-address and web.config.file take effect at once, and nothing
+    /// that was learned is lost; of every other key that has changed, the log says that it needs a restart.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Print the settings that count as such a file, with where each comes from, and end
+    #[arg(long)]
+    pub print_config: bool,
+
     /// Address for metrics and health; `:9924` means all addresses of the host
     #[arg(
         long = "web.listen-address",
@@ -179,6 +193,13 @@ pub struct DaemonArgs {
         value_parser = listen_address
     )]
     pub listen_address: SocketAddr,
+
+    /// File with certificates and passwords, in the format that Prometheus's exporters share; read again when it changes
+    ///
+    /// Keys: tls_server_config (cert_file, key_file, client_auth_type, client_ca_file, min_version, max_version),
+    /// basic_auth_users (names with bcrypt hashes), http_server_config (headers).
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config_file: Option<PathBuf>,
 
     /// Export how often each kernel program runs and for how long; costs two looks at the clock per run
     ///
@@ -236,16 +257,17 @@ impl Cli {
         Self::try_from_args(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
-    /// Reads arguments, the program's name first.
+    /// Reads arguments, the program's name first, and the file that `--config` names.
     ///
     /// # Errors
-    /// Bad usage, or that help or the version was asked for.
+    /// Bad usage, a mistake in the file, or that help or the version was asked for.
     pub fn try_from_args<I, T>(args: I) -> Result<Self, clap::Error>
     where
         I: IntoIterator<Item = T>,
         T: Into<OsString> + Clone,
     {
-        let mut cli = Self::try_parse_from(args)?;
+        let arguments = settings::with_file(args.into_iter().map(Into::into).collect())?;
+        let mut cli = Self::try_parse_from(arguments)?;
         let Some(watch) = cli.command.watch_mut() else { return Ok(cli) };
         watch.ports.sort_unstable();
         watch.ports.dedup();
@@ -268,49 +290,6 @@ impl Command {
             Self::Doctor(_) | Self::Explain(_) => None,
         }
     }
-}
-
-fn settle(text: &str) -> Result<Duration, String> {
-    duration_within(text, Duration::from_millis(10)..=Duration::from_secs(60))
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    duration_within(text, Duration::from_millis(100)..=Duration::from_secs(720 * 3600))
-}
-
-fn max_owners() -> RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1024..=1 << 20)
-}
-
-fn ring_size(text: &str) -> Result<u32, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let scale = match unit {
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        _ => return Err("write a number of KiB or MiB, such as 256KiB or 4MiB".into()),
-    };
-    let bytes = number.parse::<u32>().ok().and_then(|number| number.checked_mul(scale));
-    let fitting = bytes.filter(|bytes| (64 << 10..=64 << 20).contains(bytes));
-    fitting.map(u32::next_power_of_two).ok_or_else(|| "must be from 64KiB to 64MiB".into())
-}
-
-fn duration_within(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
-    let parsed: SignedDuration =
-        text.parse().map_err(|_| "not a time: write a number with its unit, such as 300ms, 60s or 5m".to_owned())?;
-    let within = Duration::try_from(parsed).ok().filter(|duration| range.contains(duration));
-    within.ok_or_else(|| {
-        let friendly = |bound: &Duration| SignedDuration::try_from(*bound).map_or_else(|_| String::new(), show);
-        format!("must be from {} to {}", friendly(range.start()), friendly(range.end()))
-    })
-}
-
-fn show(duration: SignedDuration) -> String {
-    format!("{duration:#}").replace(' ', "")
-}
-
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
-    full.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:9924, [::1]:9924 or :9924".to_owned())
 }
 
 #[cfg(test)]

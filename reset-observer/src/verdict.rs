@@ -124,8 +124,10 @@ closed_enum! {
 pub(crate) use closed_enum;
 
 mod evidence;
+mod id;
 
 pub use evidence::Evidence;
+pub use id::VerdictId;
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,6 +256,8 @@ pub struct Verdict {
     /// When the connection ended.
     #[serde(skip)]
     pub at: KernelTime,
+    /// Its name.
+    pub id: VerdictId,
     /// Why.
     pub cause: Cause,
     /// How sure.

@@ -61,6 +61,8 @@ enum Task {
         #[command(subcommand)]
         what: task::bench::Bench,
     },
+    /// Look at the daemon's page in a headless browser, which this installs, and keep pictures in docs/pictures (as root)
+    Browser,
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
 }
@@ -84,6 +86,7 @@ fn run(task: Task) -> Result<()> {
         Task::Run { arguments } => task::run::run(&pins, &arguments),
         Task::Vm(args) => vm::run(&pins, &args),
         Task::Bench { what } => task::bench::bench(&pins, &what),
+        Task::Browser => task::browser::browser(&pins),
         Task::Check => task::check::check(&pins),
     }
 }

@@ -1,6 +1,7 @@
 //! The tasks, one file each.
 
 pub(crate) mod bench;
+pub(crate) mod browser;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod run;
