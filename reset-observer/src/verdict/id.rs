@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn an_id_stays_what_it_is_from_one_version_to_the_next() {
-        assert_eq!(id(3_432_611_000, 50452).to_string(), "PINNED");
+        assert_eq!(id(3_432_611_000, 50452).to_string(), "dd85010ffea0");
     }
 
     #[test]

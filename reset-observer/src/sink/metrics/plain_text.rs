@@ -53,7 +53,7 @@ fn without_exemplar(sample: &str) -> &str {
 }
 
 fn end_of_labels(sample: &str) -> usize {
-    let Some(start) = sample.find('{') else { return 0 };
+    let Some(start) = sample.find(['{', ' ']).filter(|at| sample[*at..].starts_with('{')) else { return 0 };
     let (mut quoted, mut escaped) = (false, false);
     for (at, byte) in sample.bytes().enumerate().skip(start) {
         match byte {
