@@ -105,14 +105,11 @@ fn read(text: &str, path: &Path, given: &ArgMatches) -> Result<FromFile, Mistake
 /// One key as flags, each checked as if it had been given.
 fn flags(entry: &Entry, argument: &Arg) -> Result<Vec<OsString>, Mistake> {
     let key = &entry.key;
-    let nodes = match argument.get_action() {
-        ArgAction::SetTrue => {
-            let flag = entry.value.truth()?.then(|| format!("--{key}").into());
-            return Ok(flag.into_iter().collect());
-        }
-        ArgAction::Append => entry.value.each(),
-        _ => std::slice::from_ref(&entry.value),
-    };
+    if is_switch(argument) {
+        let flag = entry.value.truth()?.then(|| format!("--{key}").into());
+        return Ok(flag.into_iter().collect());
+    }
+    let nodes = if takes_several(argument) { entry.value.each() } else { std::slice::from_ref(&entry.value) };
     nodes
         .iter()
         .map(|node| {
@@ -121,6 +118,14 @@ fn flags(entry: &Entry, argument: &Arg) -> Result<Vec<OsString>, Mistake> {
             checked.map(|_| flag).map_err(|error| Mistake::new(node.place, first_sentence(&error)))
         })
         .collect()
+}
+
+fn is_switch(argument: &Arg) -> bool {
+    matches!(argument.get_action(), ArgAction::SetTrue)
+}
+
+fn takes_several(argument: &Arg) -> bool {
+    matches!(argument.get_action(), ArgAction::Append)
 }
 
 /// clap's message without its label and its hints at usage.
@@ -192,10 +197,12 @@ impl Shown {
     fn of(argument: &Arg, matches: &ArgMatches) -> Self {
         let id = argument.get_id().as_str();
         let texts = || matches.get_raw(id).into_iter().flatten().map(|value| value.to_string_lossy().into_owned());
-        match argument.get_action() {
-            ArgAction::SetTrue => Self::Switch(matches.get_flag(id)),
-            ArgAction::Append => Self::Several(texts().collect()),
-            _ => texts().next().map_or(Self::Nothing, Self::One),
+        if is_switch(argument) {
+            Self::Switch(matches.get_flag(id))
+        } else if takes_several(argument) {
+            Self::Several(texts().collect())
+        } else {
+            texts().next().map_or(Self::Nothing, Self::One)
         }
     }
 }

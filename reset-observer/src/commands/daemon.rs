@@ -64,10 +64,9 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
 
 fn print_settings() -> anyhow::Result<()> {
     let settings = Settings::of(std::env::args_os().collect())?;
-    match io::stdout().write_all(settings.to_string().as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    let written = io::stdout().write_all(settings.to_string().as_bytes());
+    // A reader that has seen enough is no failure.
+    Ok(written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })?)
 }
 
 async fn watch(session: &mut Session, shown: &Shown) -> anyhow::Result<()> {

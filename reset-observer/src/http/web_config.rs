@@ -10,7 +10,7 @@ use std::{
 
 use axum::http::{HeaderName, HeaderValue};
 
-use crate::yaml::{Entry, Mapping, Mistake, Node, parse};
+use crate::yaml::{Entry, Mapping, Mistake, Node, Value, parse};
 
 mod tls;
 
@@ -87,10 +87,10 @@ fn http(node: &Node) -> Result<Vec<(HeaderName, HeaderValue)>, Mistake> {
 }
 
 fn header(entry: &Entry) -> Result<Option<(HeaderName, HeaderValue)>, Mistake> {
-    let value = match entry.value.value {
-        crate::yaml::Value::Empty => return Ok(None),
-        _ => entry.value.text()?,
-    };
+    if entry.value.value == Value::Empty {
+        return Ok(None);
+    }
+    let value = entry.value.text()?;
     let read = entry.key.parse().ok().zip(value.parse().ok());
     read.map(Some).ok_or_else(|| Mistake::new(entry.value.place, "a header has one line of plain characters"))
 }

@@ -28,11 +28,11 @@ impl Reload {
     pub(super) fn take(&mut self, shown: &Arc<Shown>, serving: &mut Serving) {
         log::info!("SIGHUP: reading the settings again");
         let read = self.try_take(shown, serving);
-        if let Err(error) = &read {
-            log::error!("the settings of before go on holding: {error:#}");
-        }
         if self.has_file {
             *lock(&shown.config_read) = Some(read.is_ok());
+        }
+        if let Err(error) = read {
+            log::error!("the settings of before go on holding: {error:#}");
         }
     }
 
