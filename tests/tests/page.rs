@@ -9,14 +9,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
 
+use lab::backend::Kind;
 use lab::lock::MachineLock;
+use lab::nginx::Settings;
 use lab::observer::Daemon;
 use lab::programs;
+use lab::router::Router;
 use lab::scenario;
-use lab::stage::Stage;
-use lab::topology::Family;
+use lab::stage::{Plan, Stage};
+use lab::topology::{Family, Shape};
 
 /// A crash, a race, a drop, an abort, a refusal, and a mismatch that was learned on the way.
 const SCENARIOS: [(&str, &str); 5] = [
@@ -28,7 +32,10 @@ const SCENARIOS: [(&str, &str); 5] = [
 ];
 
 /// Windows of a desk and of a phone.
-const WINDOWS: [(&str, &str); 2] = [("page.png", "1200,1500"), ("page-phone.png", "390,2600")];
+const WINDOWS: [(&str, &str); 2] = [("page.png", "1200,2100"), ("page-phone.png", "390,3400")];
+
+/// Closes by which an idle timeout is known.
+const CLOSES: usize = 3;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -53,17 +60,21 @@ fn shown(browser: &Path) -> Result<()> {
     for (name, cause) in SCENARIOS {
         let mut stage = Stage::set_up(&(scenario::named(name)?.plan)(Family::V4))?;
         (scenario::named(name)?.act)(&mut stage)?;
-        wait_for(&daemon, cause)?;
+        wait_for(&daemon, &format!("/api/v1/verdicts?cause={cause}"), "\"type\":\"verdict\"")?;
     }
+    let _mismatched = learn_mismatch(&daemon)?;
     let kept = env::var_os("LAB_PICTURES").map(PathBuf::from);
     let scratch = TempDir::new()?;
     let pictures = kept.as_deref().unwrap_or(scratch.path());
-    let address = format!("http://{}/", daemon.address());
+    let address = format!("http://{}/#v-{}", daemon.address(), race(&daemon)?);
     for (_, cause) in SCENARIOS {
         let dom = run(browser, &["--dump-dom", &address])?;
         ensure!(dom.contains(&format!("<rect class=\"{cause}\"")), "no bar of {cause}: {dom}");
         ensure!(dom.contains(&format!("<span class=\"badge {cause}\"")), "no badge of {cause}: {dom}");
     }
+    let dom = run(browser, &["--dump-dom", &address])?;
+    ensure!(dom.contains("<rect class=\"danger\"") && dom.contains("A race waits to happen"), "no mismatch: {dom}");
+    ensure!(dom.contains("<details class=\"verdict\" data-id=\"") && dom.contains(" open=\"\""), "none is open: {dom}");
     for (name, window) in WINDOWS {
         for (scheme, flag) in [("", "--force-color-profile=srgb"), ("dark-", "--blink-settings=preferredColorScheme=0")]
         {
@@ -93,10 +104,34 @@ fn run(browser: &Path, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-fn wait_for(daemon: &Daemon, cause: &str) -> Result<()> {
+/// A backend that closes long before nginx does, from which that was learned.
+fn learn_mismatch(daemon: &Daemon) -> Result<Stage> {
+    let shape = Shape::Routed { wire: None, router: Router::Plain };
+    let nginx = Settings { keepalive_timeout: "60s", ..Settings::default() };
+    let backend = Kind::Fault(&["--idle-close-ms", "500"]);
+    let stage = Stage::set_up(&Plan { family: Family::V4, shape, nginx, backend })?;
+    for _ in 0..CLOSES {
+        let answer = stage.client()?.get("/ok")?;
+        ensure!(answer.status == 200, "the lab itself: nginx answered {}", answer.status);
+        stage.backend()?.wait_until_all_closed()?;
+        // The FIN is on its way, and nobody tells when it has come.
+        thread::sleep(Duration::from_millis(100));
+    }
+    wait_for(daemon, "/api/v1/upstreams", "\"mismatch\":true")?;
+    Ok(stage)
+}
+
+/// The id of the race's verdict.
+fn race(daemon: &Daemon) -> Result<String> {
+    let (_, body) = daemon.get("/api/v1/verdicts?cause=keepalive_race")?;
+    let found: Value = serde_json::from_str(&body)?;
+    Ok(found["verdicts"][0]["id"].as_str().context("a verdict has an id")?.to_owned())
+}
+
+fn wait_for(daemon: &Daemon, path: &str, text: &str) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    while !daemon.get(&format!("/api/v1/verdicts?cause={cause}"))?.1.contains("\"type\":\"verdict\"") {
-        ensure!(Instant::now() < deadline, "no {cause} is shown: {:#?}", daemon.complaints());
+    while !daemon.get(path)?.1.contains(text) {
+        ensure!(Instant::now() < deadline, "{path} does not show {text}: {:#?}", daemon.complaints());
         // Nobody tells when a verdict falls but the answer itself.
         thread::sleep(Duration::from_millis(50));
     }

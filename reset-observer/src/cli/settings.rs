@@ -212,9 +212,10 @@ impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# The settings of reset-observer daemon, and where each comes from.")?;
         for (key, Setting { shown, source }) in &self.0 {
-            match shown {
-                Shown::Nothing => writeln!(f, "# {key}: is not set")?,
-                shown => writeln!(f, "{key}: {shown}  # {source}")?,
+            if *shown == Shown::Nothing {
+                writeln!(f, "# {key}: is not set")?;
+            } else {
+                writeln!(f, "{key}: {shown}  # {source}")?;
             }
         }
         Ok(())

@@ -69,7 +69,7 @@ pub struct Own {
     pub runs: Vec<ProgramRuns>,
     /// Optional features of the kernel.
     pub features: Vec<(String, bool)>,
-    /// Workers of nginx that ran at the start.
+    /// Workers of nginx, as known by now.
     pub workers: usize,
     /// What the process uses.
     pub process: Option<OwnProcess>,

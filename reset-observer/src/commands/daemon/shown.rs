@@ -86,11 +86,11 @@ impl Shown {
         let mut own = Own {
             programs: self.started.programs.clone(),
             features: self.started.features.clone().into_iter().collect(),
-            workers: self.started.nginx.workers,
             process: own_process(),
             ..Own::default()
         };
         let mut core = lock(&self.core);
+        own.workers = core.pipeline.processes().workers();
         // What cannot be read is missing on the page; the log says so at the next scrape.
         if let Ok(kernel) = core.read_counters() {
             let resets = core.pipeline.resets(&kernel);

@@ -5,7 +5,7 @@ setInterval(async () => {
     const answer = await fetch(location.href);
     if (!answer.ok) return;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
-    for (const open of document.querySelectorAll("details[open]")) next.querySelector("#" + open.id)?.setAttribute("open", "");
+    for (const open of document.querySelectorAll("details[open]")) next.querySelector(`details[data-id="${open.dataset.id}"]`)?.setAttribute("open", "");
     document.querySelector("main").replaceWith(next);
   } catch { /* The observer is away; what is shown stays, with its time. */ }
 }, 10000);

@@ -21,7 +21,7 @@ pub(super) fn section(page: &mut Markup, overview: &Overview) {
 }
 
 fn entry(page: &mut Markup, overview: &Overview, verdict: &Verdict) {
-    page.raw("<details class=\"verdict\" id=\"v-").text(verdict.id).raw("\"><summary><time>");
+    page.raw("<details class=\"verdict\" data-id=\"").text(verdict.id).raw("\"><summary><time>");
     page.text(overview.clock.time_of_day(verdict.at)).raw("</time>");
     causes::badge(page, verdict.cause);
     page.raw("<span class=\"where\">").text(target(verdict)).raw("</span><span class=\"sure ");
@@ -29,10 +29,9 @@ fn entry(page: &mut Markup, overview: &Overview, verdict: &Verdict) {
         .raw("\">")
         .raw(sureness(verdict.confidence))
         .raw("</span><span class=\"impact ");
-    page.raw(verdict.impact.as_str())
-        .raw("\">")
-        .raw(impact(verdict.impact))
-        .raw("</span></summary>\n<div class=\"body\">\n");
+    page.raw(verdict.impact.as_str()).raw("\">").raw(impact(verdict.impact)).raw("</span></summary>\n");
+    // A browser that is sent here by the address opens what is around it.
+    page.raw("<div class=\"body\" id=\"v-").text(verdict.id).raw("\">\n");
     if let Some(advice) = &verdict.advice {
         page.raw("<p class=\"do\">").text(advice).raw("</p>\n");
     }
