@@ -12,7 +12,6 @@ use prometheus_client::{
         exemplar::{CounterWithExemplar, HistogramWithExemplars},
         family::Family,
         gauge::{ConstGauge, Gauge},
-        info::Info,
     },
     registry::{Metric, Registry},
 };
@@ -103,7 +102,7 @@ impl Metrics {
             process: ProcessMetrics::default(),
         };
         metrics.register_connections();
-        metrics.register_observer(build);
+        metrics.register_observer(&build);
         metrics.start_at_zero();
         metrics
     }
@@ -124,7 +123,7 @@ impl Metrics {
     }
 
     /// What the program says about itself.
-    fn register_observer(&mut self, build: BuildInfo) {
+    fn register_observer(&mut self, build: &BuildInfo) {
         let Self { registry, .. } = self;
         register(registry, &catalogue::SERVERS_FORGOTTEN, self.servers_forgotten.clone());
         register(registry, &catalogue::RECORDS_LOST, self.records_lost.clone());
@@ -133,7 +132,10 @@ impl Metrics {
         register(registry, &catalogue::PROGRAM_RUNS, self.program_runs.clone());
         register(registry, &catalogue::KERNEL_FEATURE, self.kernel_feature.clone());
         register(registry, &catalogue::CONFIG_RELOAD_SUCCESSFUL, self.config_reload_successful.clone());
-        register(registry, &catalogue::BUILD, Info::new(build));
+        // A gauge, as all exporters have it: promtool knows no infos.
+        let version = Family::<BuildInfo, Gauge>::default();
+        version.get_or_create(build).set(1);
+        register(registry, &catalogue::BUILD, version);
         self.process.register(registry);
     }
 

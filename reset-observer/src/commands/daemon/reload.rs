@@ -26,7 +26,6 @@ impl Reload {
 
     /// Reads everything again. What cannot be used is told, and all stays as it was.
     pub(super) fn take(&mut self, shown: &Arc<Shown>, serving: &mut Serving) {
-        log::info!("SIGHUP: reading the settings again");
         let read = self.try_take(shown, serving);
         if self.has_file {
             *lock(&shown.config_read) = Some(read.is_ok());
@@ -47,6 +46,7 @@ impl Reload {
             lock(&shown.web).reload()?;
         }
         log::set_max_level(cli.log_level.into());
+        log::info!("SIGHUP: read the settings again, of which {} are others than before", changes.len());
         for (key, before, now) in &changes {
             match AT_ONCE.contains(key) {
                 true => log::info!("{key} is {now} now, before it was {before}"),

@@ -17,8 +17,6 @@ pub enum Kind {
     Gauge,
     /// Counts values by size.
     Histogram,
-    /// Always 1; what it says is in its labels. Its name ends in `_info`.
-    Info,
 }
 
 impl Kind {
@@ -29,7 +27,6 @@ impl Kind {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
-            Self::Info => "info",
         }
     }
 }
@@ -58,14 +55,12 @@ impl Description {
         Self { notes, ..self }
     }
 
-    /// The name that the library is given: it adds `_total` and `_info` itself.
+    /// The name that the library is given: it adds `_total` itself.
     #[must_use]
     pub fn family(&self) -> &'static str {
-        let suffix = match self.kind {
-            Kind::Counter => "_total",
-            Kind::Info => "_info",
-            Kind::Gauge | Kind::Histogram => "",
-        };
-        self.name.strip_suffix(suffix).unwrap_or(self.name)
+        match self.kind {
+            Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
+            Kind::Gauge | Kind::Histogram => self.name,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Description,
-    Kind::{Counter, Gauge, Histogram, Info},
+    Kind::{Counter, Gauge, Histogram},
 };
 
 pub(crate) const RESETS: Description = Description::new(
@@ -137,7 +137,7 @@ pub(crate) const CONFIG_RELOAD_SUCCESSFUL: Description = Description::new(
 .noting("While it is 0 the settings of before hold, and the log says what is wrong with the file.");
 
 pub(crate) const BUILD: Description =
-    Description::new("reset_observer_build_info", Info, &["version", "arch"], "Version of the program");
+    Description::new("reset_observer_build_info", Gauge, &["version", "arch"], "Version of the program, always 1");
 
 pub(crate) const PROCESS_CPU: Description = Description::new(
     "process_cpu_seconds_total",
