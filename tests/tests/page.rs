@@ -31,8 +31,8 @@ const SCENARIOS: [(&str, &str); 5] = [
     ("refused", "connection_refused"),
 ];
 
-/// Windows of a desk and of a phone.
-const WINDOWS: [(&str, &str); 2] = [("page.png", "1200,2100"), ("page-phone.png", "390,3400")];
+/// Windows of a desk and of a phone, high enough for the whole page: nothing scrolls.
+const WINDOWS: [(&str, &str); 2] = [("page.png", "1200,2600"), ("page-phone.png", "390,4600")];
 
 /// Closes by which an idle timeout is known.
 const CLOSES: usize = 3;
