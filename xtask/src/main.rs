@@ -74,6 +74,8 @@ enum Task {
         #[arg(long)]
         live: bool,
     },
+    /// Look at the daemon's page in a headless browser, which this installs, and keep pictures in docs/pictures (as root)
+    Browser,
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
 }
@@ -99,6 +101,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench { what } => task::bench::bench(&pins, &what),
         Task::Accuracy { arguments } => task::accuracy::accuracy(&pins, &arguments),
         Task::Recordings { live } => task::recordings::recordings(&pins, live),
+        Task::Browser => task::browser::browser(&pins),
         Task::Check => task::check::check(&pins),
     }
 }

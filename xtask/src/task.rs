@@ -2,6 +2,7 @@
 
 pub(crate) mod accuracy;
 pub(crate) mod bench;
+pub(crate) mod browser;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod recordings;

@@ -143,10 +143,6 @@ impl Session {
         Arc::clone(&self.core)
     }
 
-    pub(super) fn features(&self) -> &[Feature] {
-        &self.features
-    }
-
     pub(super) fn nginx(&self) -> NginxFound {
         self.nginx
     }
