@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
 
+mod confine;
 mod daemon;
 mod doctor;
 mod error_logs;
@@ -11,6 +12,7 @@ mod explain;
 mod losses;
 mod memory;
 mod observe;
+mod service;
 mod session;
 
 /// Why a command ended early.

@@ -23,6 +23,7 @@ pub mod record;
 pub mod resets;
 #[cfg(test)]
 mod sample;
+pub mod sandbox;
 pub mod sink;
 pub mod state;
 pub mod verdict;

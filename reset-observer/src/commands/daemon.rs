@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     Failure,
     memory::Memory,
+    service,
     session::{Core, Session, lock, now},
 };
 use crate::{
@@ -48,12 +49,15 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
         log::warn!("no nginx is running in sight yet: it is looked for whenever one opens a connection");
     }
     ready.store(true, Ordering::Relaxed);
+    service::ready(&session.sandbox().in_force());
     let ended = tokio::select! {
         () = serve(listener, state, pending()) => Ok(()),
         failed = watch(&mut session, &metrics) => failed,
         never = memory.keep(&core) => match never {},
+        never = service::keep_alive() => match never {},
         stopped = stop_signal() => stopped,
     };
+    service::stopping();
     session.finish();
     memory.save(&core).await;
     ended.map_err(Failure::Running)
@@ -94,6 +98,7 @@ fn start_metrics(session: &Session) -> Metrics {
     for feature in session.features() {
         metrics.set_feature(feature.name, feature.present);
     }
+    metrics.set_sandbox(session.sandbox());
     metrics
 }
 

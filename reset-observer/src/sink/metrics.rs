@@ -17,6 +17,7 @@ use prometheus_client::{
 use crate::{
     counts::ProgramRuns,
     resets::{Direction, ResetTotals},
+    sandbox::{Measure, Sandbox},
     sink::{
         losses::Stage,
         servers::{MAX_SERVERS, SeenServers, ServerKey},
@@ -28,7 +29,9 @@ mod labels;
 mod upstreams;
 
 pub use labels::{BuildInfo, Side};
-use labels::{ByCause, ByFeature, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage, ByVerdict, ByWorker};
+use labels::{
+    ByCause, ByFeature, ByMeasure, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage, ByVerdict, ByWorker,
+};
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -60,6 +63,7 @@ pub struct Metrics {
     program_run_seconds: Family<ByProgram, Counter<f64, AtomicU64>>,
     program_runs: Family<ByProgram, Counter>,
     kernel_feature: Family<ByFeature, Gauge>,
+    sandbox: Family<ByMeasure, Gauge>,
 }
 
 impl Metrics {
@@ -82,6 +86,7 @@ impl Metrics {
             program_run_seconds: Family::default(),
             program_runs: Family::default(),
             kernel_feature: Family::default(),
+            sandbox: Family::default(),
         };
         metrics.register_connections();
         metrics.register_observer(build);
@@ -164,6 +169,11 @@ impl Metrics {
             "Whether the running kernel offers an optional feature, 1 or 0",
             self.kernel_feature.clone(),
         );
+        registry.register(
+            "sandbox",
+            "Whether a right that is not needed any more was given up, 1 or 0",
+            self.sandbox.clone(),
+        );
         registry.register("build", "Version of the program", Info::new(build));
     }
 
@@ -240,6 +250,13 @@ impl Metrics {
     /// Says whether the kernel has an optional feature.
     pub fn set_feature(&mut self, feature: &str, present: bool) {
         self.kernel_feature.get_or_create(&ByFeature::new(feature)).set(i64::from(present));
+    }
+
+    /// Says what this process gave up.
+    pub fn set_sandbox(&mut self, sandbox: &Sandbox) {
+        for measure in Measure::ALL {
+            self.sandbox.get_or_create(&ByMeasure::new(measure)).set(i64::from(sandbox.holds(measure)));
+        }
     }
 
     /// All metrics in the OpenMetrics text format, see [`CONTENT_TYPE`].
