@@ -7,6 +7,7 @@ mod missing;
 mod nginx;
 mod pins;
 mod program;
+mod release;
 mod task;
 mod toolchain;
 mod vm;
@@ -61,6 +62,18 @@ enum Task {
         #[command(subcommand)]
         what: task::bench::Bench,
     },
+    /// Build a Debian package in target/dist: static program, systemd unit, manual, completions, alerts, dashboard
+    Deb {
+        /// Install, start, upgrade and purge it in a throw-away copy of this machine's files (as root)
+        #[arg(long)]
+        test: bool,
+    },
+    /// Write a container image from scratch in target/dist, as an OCI archive
+    Image {
+        /// Run it by runc with the rights of the Kubernetes manifest and let the lab judge what it says (as root)
+        #[arg(long)]
+        test: bool,
+    },
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
 }
@@ -84,6 +97,8 @@ fn run(task: Task) -> Result<()> {
         Task::Run { arguments } => task::run::run(&pins, &arguments),
         Task::Vm(args) => vm::run(&pins, &args),
         Task::Bench { what } => task::bench::bench(&pins, &what),
+        Task::Deb { test } => task::deb::deb(&pins, test),
+        Task::Image { test } => task::image::image(&pins, test),
         Task::Check => task::check::check(&pins),
     }
 }

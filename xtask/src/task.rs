@@ -2,7 +2,9 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod deb;
 pub(crate) mod demo;
+pub(crate) mod image;
 pub(crate) mod run;
 pub(crate) mod setup;
 pub(crate) mod test;
