@@ -74,6 +74,8 @@ enum Task {
         #[arg(long)]
         test: bool,
     },
+    /// See each alert fire and each panel of the dashboard have data, under a real Prometheus (as root)
+    Monitoring,
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
 }
@@ -99,6 +101,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench { what } => task::bench::bench(&pins, &what),
         Task::Deb { test } => task::deb::deb(&pins, test),
         Task::Image { test } => task::image::image(&pins, test),
+        Task::Monitoring => task::monitoring::monitoring(&pins),
         Task::Check => task::check::check(&pins),
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod deb;
 pub(crate) mod demo;
 pub(crate) mod image;
+pub(crate) mod monitoring;
 pub(crate) mod run;
 pub(crate) mod setup;
 pub(crate) mod test;

@@ -42,7 +42,7 @@ pub(crate) fn deb(pins: &Pins, test: bool) -> Result<()> {
     println!("{}", package.display());
     if test {
         let newer = self::package(&release, &format!("{}-2", release.version))?;
-        run(Command::new("sh").arg(root().join("deploy/debian/test-install.sh")).arg(package).arg(newer))?;
+        run(Command::new("bash").arg(root().join("deploy/debian/test-install.sh")).arg(package).arg(newer))?;
     }
     Ok(())
 }
