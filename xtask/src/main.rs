@@ -3,6 +3,8 @@
 
 mod apt;
 mod lab_tools;
+#[cfg(test)]
+mod manifests;
 mod missing;
 mod nginx;
 mod pins;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Files of the repository and where they go.
-const FILES: [(&str, &str); 11] = [
+pub(crate) const FILES: [(&str, &str); 11] = [
     ("deploy/systemd/reset-observer.service", "lib/systemd/system/reset-observer.service"),
     ("deploy/debian/default", "etc/default/reset-observer"),
     ("deploy/debian/copyright", "usr/share/doc/reset-observer/copyright"),
