@@ -3,9 +3,9 @@
 //! Everything here counts for the calling thread and for those it starts later, so [`enter`] comes before the first of
 //! them. Each measure stands for itself; one that this host does not allow is told in words, and the others are taken.
 //!
-//! Landlock is left out on purpose: a process in one of its domains may not look at any process outside of it, also not
-//! to read ([source]), and `/proc/PID/root`, `fd` and `ns` of nginx are what the observer lives on. What Landlock would
-//! forbid, to write to files, is forbidden by not being root: see [`user`].
+//! Landlock is for the thread alone that answers HTTP ([`web`]): who is in one of its domains may not look at any process
+//! outside of it, also not to read ([source]), and `/proc/PID/root`, `fd` and `ns` of nginx are what the observer lives on.
+//! What Landlock would forbid the others, to write to files, is forbidden by not being root: see [`user`].
 //!
 //! [source]: https://github.com/torvalds/linux/blob/v6.12/security/landlock/task.c#L77-L97
 
@@ -16,6 +16,7 @@ use rustix::thread::{CapabilitySet, set_no_new_privs};
 mod capabilities;
 mod system_calls;
 pub mod user;
+pub mod web;
 
 pub use capabilities::works_without;
 

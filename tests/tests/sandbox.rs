@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -117,9 +118,19 @@ struct Ground {
     file: NamedTempFile,
     /// A process of root's.
     process: Child,
+    /// Somebody who answers.
+    listener: TcpListener,
 }
 
 impl Ground {
+    fn new() -> Self {
+        Self {
+            file: NamedTempFile::new().expect("a temporary file"),
+            process: Command::new("sleep").arg("60").spawn().expect("sleep is there"),
+            listener: TcpListener::bind("127.0.0.1:0").expect("a free port"),
+        }
+    }
+
     fn of_process(&self, entry: &str) -> PathBuf {
         format!("/proc/{}/{entry}", self.process.id()).into()
     }
@@ -175,7 +186,7 @@ const ALLOWED: &[Attempt] = &[
     ("read a file of root's", |ground| fs::read(ground.file.path()).map(drop)),
     ("read about its own descriptors", |_| fs::read_dir("/proc/self/fdinfo").map(drop)),
     ("start a thread", |_| thread::Builder::new().spawn(|| ()).map(drop)),
-    ("listen", |_| std::net::TcpListener::bind("127.0.0.1:0").map(drop)),
+    ("listen", |_| TcpListener::bind("127.0.0.1:0").map(drop)),
 ];
 
 #[test]
@@ -183,10 +194,7 @@ fn what_root_can_do_the_observer_can_do_no_more() {
     if !programs::has_root() {
         return;
     }
-    let ground = Ground {
-        file: NamedTempFile::new().expect("a temporary file"),
-        process: Command::new("sleep").arg("60").spawn().expect("sleep is there"),
-    };
+    let ground = Ground::new();
     // Rights are those of a thread, so each side has one.
     let outcome = |confined: bool, (name, attempt): &Attempt| {
         thread::scope(|scope| {
@@ -211,6 +219,47 @@ fn what_root_can_do_the_observer_can_do_no_more() {
     for attempt in ALLOWED {
         let confined = outcome(true, attempt);
         assert!(confined.is_ok(), "it must be able to {}: {confined:?}", attempt.0);
+    }
+}
+
+const FORBIDDEN_TO_HTTP: &[Attempt] = &[
+    ("see the root directory of a process", |ground| fs::read_dir(ground.of_process("root")).map(drop)),
+    ("see the descriptors of a process", |ground| fs::read_dir(ground.of_process("fd")).map(drop)),
+    ("write to a file of its own", |ground| {
+        OpenOptions::new().append(true).open(ground.file.path().with_extension("own")).map(drop)
+    }),
+    ("open a connection", |ground| TcpStream::connect(ground.listener.local_addr()?).map(drop)),
+];
+
+#[test]
+fn the_thread_that_answers_http_can_do_less_still() {
+    if !programs::has_root() {
+        return;
+    }
+    let ground = Ground::new();
+    let own = ground.file.path().with_extension("own");
+    fs::write(&own, "").expect("a temporary file");
+    std::os::unix::fs::chown(&own, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).expect("root may");
+    let attempts = FORBIDDEN_TO_HTTP.iter().map(|(name, attempt)| {
+        let task = |of_http: bool| {
+            let _ = sandbox::enter(&Needs { capabilities: KEPT, writes: Vec::new() });
+            let more = if of_http { sandbox::web::enter() } else { Ok(String::new()) };
+            (attempt(&ground).map_err(|error| error.kind()), more)
+        };
+        let both = thread::scope(|scope| {
+            [false, true].map(|of_http| scope.spawn(move || task(of_http)).join().expect("an attempt does not panic"))
+        });
+        (name, both)
+    });
+    let attempts: Vec<_> = attempts.collect();
+    fs::remove_file(own).expect("it is there");
+    for (name, [(before, _), (after, more)]) in attempts {
+        println!("{name}: {before:?} before, {after:?} after {more:?}");
+        assert_eq!(before, Ok(()), "the lab itself: it cannot {name} even before, so it proves nothing");
+        match more {
+            Ok(_) => assert_eq!(after, Err(ErrorKind::PermissionDenied), "it can still {name}"),
+            Err(reason) => assert!(reason.contains("Landlock"), "{reason}"),
+        }
     }
 }
 

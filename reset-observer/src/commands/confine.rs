@@ -1,5 +1,7 @@
 //! Giving up rights once everything is attached.
 
+use std::fs;
+
 use rustix::thread::CapabilitySet;
 
 use crate::{
@@ -13,6 +15,10 @@ pub(super) fn confine(watch: &WatchArgs, counters: &Counters) -> Sandbox {
     if watch.no_sandbox {
         log::warn!("--no-sandbox: this process keeps all its rights");
         return Sandbox::none("--no-sandbox was given");
+    }
+    let others = fs::read_dir("/proc/self/task").map_or(1, Iterator::count).saturating_sub(1);
+    if others > 0 {
+        log::warn!("{others} threads were started too early and keep their rights, please report this");
     }
     let sandbox = sandbox::enter(&needs(watch, counters));
     log::debug!("gave up rights: {}", sandbox.in_force());
