@@ -33,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to look for alerts that should not fire: some evaluations, and the settle windows of quiet closes.
 const LOOK: Duration = Duration::from_secs(4);
 
-/// Closes by which an idle timeout is known.
-const CLOSES: usize = 3;
+/// Three closes that agree make an idle timeout known.
+const MOST_CLOSES: usize = 12;
 
 #[test]
 fn each_alert_fires_in_its_scenario_and_no_other_and_reaches_the_webhook_with_its_page() {
@@ -98,9 +98,14 @@ fn every_query_of_the_dashboard_gives_data() {
         let nginx = Settings { keepalive_timeout: "60s", ..Settings::default() };
         let backend = Kind::Fault(&["--idle-close-ms", "500"]);
         let stage = Stage::set_up(&Plan { family: Family::V4, shape: Shape::Loopback, nginx, backend })?;
-        for _ in 0..CLOSES {
+        for _ in 0..MOST_CLOSES {
             ensure!(stage.client()?.get("/ok")?.status == 200, "the lab itself: no answer");
             stage.backend()?.wait_until_all_closed()?;
+            // A quiet close is judged a second and a half later; on a busy machine closes disagree, and more are needed.
+            thread::sleep(Duration::from_secs(2));
+            if !monitoring.query("reset_observer_keepalive_mismatch == 1")?.is_empty() {
+                break;
+            }
         }
         monitoring.wait_for("reset_observer_keepalive_mismatch == 1", PATIENCE)?;
         for (title, expression) in expressions()? {
