@@ -141,6 +141,13 @@ pub struct WatchArgs {
     /// /var/lib/reset-observer/state.json where that directory is there; else none]
     #[arg(long = "state-file", value_name = "PATH")]
     pub state_file: Option<StatePlace>,
+
+    /// Keep all rights of this process while it runs
+    ///
+    /// Otherwise it gives up, once the programs are attached, being root, the capabilities that it has no use for any
+    /// more, and the system calls that it never makes. Only to find out whether that is the reason of a failure.
+    #[arg(long = "no-sandbox")]
+    pub no_sandbox: bool,
 }
 
 /// How to look at reset packets.

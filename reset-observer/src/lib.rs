@@ -27,6 +27,7 @@ pub mod recording;
 pub mod resets;
 #[cfg(test)]
 mod sample;
+pub mod sandbox;
 pub mod sink;
 pub mod state;
 pub mod verdict;

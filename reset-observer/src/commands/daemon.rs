@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     Failure,
     memory::Memory,
+    service,
     session::{Session, lock},
 };
 use crate::{
@@ -46,18 +47,22 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
         log::warn!("no nginx is running in sight yet: it is looked for whenever one opens a connection");
     }
     shown.ready.store(true, Ordering::Relaxed);
+    service::ready(&session.sandbox().in_force());
     let mut reload = Reload::new(args);
     // One future for all rounds: a signal that comes while settings are read again is not missed.
     let mut stopped = pin!(stop_signal());
+    let mut alive = pin!(service::keep_alive());
     let ended = loop {
         tokio::select! {
             () = serving.ended() => break Err(anyhow::anyhow!("the HTTP server ended, please report this")),
             failed = watch(&mut session, &shown) => break failed,
             never = memory.keep(&core) => match never {},
+            never = &mut alive => match never {},
             stopped = &mut stopped => break stopped,
             _ = hangup.recv() => reload.take(&shown, &mut serving),
         }
     };
+    service::stopping();
     session.finish();
     memory.save(&core).await;
     ended.map_err(Failure::Running)

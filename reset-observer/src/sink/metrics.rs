@@ -39,8 +39,8 @@ use catalogue::Description;
 use error_log::{ByLeftOut, ByResult};
 pub use labels::{BuildInfo, ConfigFile, Side};
 use labels::{
-    ByCause, ByEpisode, ByFeature, ByFile, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage, ByVerdict,
-    ByVerdictId, ByWorker,
+    ByCause, ByEpisode, ByFeature, ByFile, ByMeasure, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage,
+    ByVerdict, ByVerdictId, ByWorker,
 };
 use process::ProcessMetrics;
 
@@ -79,6 +79,7 @@ pub struct Metrics {
     kernel_feature: Family<ByFeature, Gauge>,
     config_reload_successful: Family<ByFile, Gauge>,
     process: ProcessMetrics,
+    sandbox: Family<ByMeasure, Gauge>,
 }
 
 impl Metrics {
@@ -108,6 +109,7 @@ impl Metrics {
             kernel_feature: Family::default(),
             config_reload_successful: Family::default(),
             process: ProcessMetrics::default(),
+            sandbox: Family::default(),
         };
         metrics.register_connections();
         metrics.register_error_log();
@@ -141,6 +143,7 @@ impl Metrics {
         register(registry, &catalogue::PROGRAM_RUN_SECONDS, self.program_run_seconds.clone());
         register(registry, &catalogue::PROGRAM_RUNS, self.program_runs.clone());
         register(registry, &catalogue::KERNEL_FEATURE, self.kernel_feature.clone());
+        register(registry, &catalogue::SANDBOX, self.sandbox.clone());
         register(registry, &catalogue::CONFIG_RELOAD_SUCCESSFUL, self.config_reload_successful.clone());
         // A gauge, as all exporters have it: promtool knows no infos.
         let version = Family::<BuildInfo, Gauge>::default();
@@ -234,11 +237,6 @@ impl Metrics {
     /// A kernel program is attached.
     pub fn set_attached(&mut self, program: &str) {
         self.program_attached.get_or_create(&ByProgram::new(program)).set(1);
-    }
-
-    /// Says whether a configuration file was taken over when it was last read.
-    pub fn set_reload(&mut self, file: ConfigFile, successful: bool) {
-        self.config_reload_successful.get_or_create(&ByFile::new(file)).set(i64::from(successful));
     }
 
     /// Says whether the kernel has an optional feature.

@@ -45,9 +45,11 @@ impl Shown {
     pub(super) fn new(session: &Session, args: &DaemonArgs, web: &Arc<Web>) -> Self {
         let clock = WallClock::read();
         let started = session.ready(&args.watch.ports);
+        let mut metrics = start_metrics(&started, clock);
+        metrics.set_sandbox(session.sandbox());
         Self {
             core: session.core(),
-            metrics: Mutex::new(start_metrics(&started, clock)),
+            metrics: Mutex::new(metrics),
             history: Mutex::new(History::new()),
             ready: AtomicBool::new(false),
             web: Mutex::new(Arc::clone(web)),

@@ -4,6 +4,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::{
     resets::Direction,
+    sandbox::Measure,
     sink::{losses::Stage, servers::ServerKey},
     verdict::{Cause, Impact, Leg, VerdictId},
 };
@@ -210,5 +211,16 @@ pub(super) struct ByProgram {
 impl ByProgram {
     pub(super) fn new(program: &str) -> Self {
         Self { program: program.to_owned() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByMeasure {
+    measure: &'static str,
+}
+
+impl ByMeasure {
+    pub(super) fn new(measure: Measure) -> Self {
+        Self { measure: measure.as_str() }
     }
 }

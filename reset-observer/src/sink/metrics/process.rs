@@ -1,4 +1,4 @@
-//! What this process itself uses.
+//! What this process itself uses, gave up, and was told to do.
 
 use std::sync::atomic::AtomicU64;
 
@@ -7,8 +7,15 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{Metrics, catalogue, raise_to_seconds, register};
-use crate::own_process::OwnProcess;
+use super::{
+    ConfigFile, Metrics, catalogue,
+    labels::{ByFile, ByMeasure},
+    raise_to_seconds, register,
+};
+use crate::{
+    own_process::OwnProcess,
+    sandbox::{Measure, Sandbox},
+};
 
 /// The `process_*` metrics of every exporter.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +33,18 @@ impl Metrics {
     /// Takes what this process uses. Less processor time than before is ignored.
     pub fn set_process(&mut self, process: &OwnProcess) {
         self.process.set(process);
+    }
+
+    /// Says what this process gave up.
+    pub fn set_sandbox(&mut self, sandbox: &Sandbox) {
+        for measure in Measure::ALL {
+            self.sandbox.get_or_create(&ByMeasure::new(measure)).set(i64::from(sandbox.holds(measure)));
+        }
+    }
+
+    /// Says whether a configuration file was taken over when it was last read.
+    pub fn set_reload(&mut self, file: ConfigFile, successful: bool) {
+        self.config_reload_successful.get_or_create(&ByFile::new(file)).set(i64::from(successful));
     }
 }
 

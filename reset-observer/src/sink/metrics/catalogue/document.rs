@@ -3,6 +3,7 @@
 use super::{ALL, Description};
 use crate::{
     resets::Direction,
+    sandbox::Measure,
     sink::{losses::Stage, servers::MAX_SERVERS},
     verdict::{Cause, Impact, Leg},
 };
@@ -59,6 +60,7 @@ fn labels() -> Vec<(&'static str, String)> {
         ("file", "`config` (`--config`), `web` (`--web.config.file`, certificates included)".into()),
         ("impact", names(Impact::ALL.iter().map(|impact| impact.as_str()))),
         ("leg", names(Leg::ALL.iter().map(|leg| leg.as_str()))),
+        ("measure", names(Measure::ALL.into_iter().map(Measure::as_str))),
         ("program", "Name of a kernel program".into()),
         (
             "reason",

@@ -151,6 +151,13 @@ pub(crate) const KERNEL_FEATURE: Description = Description::new(
 )
 .noting("What each is good for is in [kernel-support.md](kernel-support.md).");
 
+pub(crate) const SANDBOX: Description = Description::new(
+    "reset_observer_sandbox",
+    Gauge,
+    &["measure"],
+    "Whether a right that is not needed any more was given up, 1 or 0",
+);
+
 pub(crate) const CONFIG_RELOAD_SUCCESSFUL: Description = Description::new(
     "reset_observer_config_last_reload_successful",
     Gauge,
@@ -188,7 +195,7 @@ pub(crate) const PROCESS_START: Description =
     Description::new("process_start_time_seconds", Gauge, &[], "When this process started, in seconds since 1970");
 
 /// Every metric, in the order of the exposition.
-pub(crate) const ALL: [&Description; 27] = [
+pub(crate) const ALL: [&Description; 28] = [
     &RESETS,
     &SENT_BY_REASON,
     &VERDICTS,
@@ -207,6 +214,7 @@ pub(crate) const ALL: [&Description; 27] = [
     &PROGRAM_RUN_SECONDS,
     &PROGRAM_RUNS,
     &KERNEL_FEATURE,
+    &SANDBOX,
     &CONFIG_RELOAD_SUCCESSFUL,
     &BUILD,
     &PROCESS_CPU,
