@@ -46,9 +46,11 @@ Examples:
 Exit status: 0 done, 1 failed while running, 2 bad usage or a missing prerequisite.";
 
 mod recording;
+mod settings;
 mod state_file;
 
 pub use recording::{RecordArgs, ReplayArgs};
+pub use settings::Settings;
 pub use state_file::StatePlace;
 
 /// Size of the ring buffer unless told otherwise, bytes.
@@ -82,7 +84,7 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Run as a service and export metrics for Prometheus
     ///
-    /// Serves /metrics, /-/healthy and /-/ready.
+    /// Serves a page at /, /metrics, /api/v1/verdicts, /api/v1/upstreams, /-/healthy and /-/ready.
     Daemon(DaemonArgs),
     /// Say whether this host can be observed, and what to do where it cannot
     ///
@@ -140,6 +142,13 @@ pub struct WatchArgs {
     /// /var/lib/reset-observer/state.json where that directory is there; else none]
     #[arg(long = "state-file", value_name = "PATH")]
     pub state_file: Option<StatePlace>,
+
+    /// Keep all rights of this process while it runs
+    ///
+    /// Otherwise it gives up, once the programs are attached, being root, the capabilities that it has no use for any
+    /// more, and the system calls that it never makes. Only to find out whether that is the reason of a failure.
+    #[arg(long = "no-sandbox")]
+    pub no_sandbox: bool,
 }
 
 /// How to look at reset packets.
@@ -186,6 +195,17 @@ pub struct DaemonArgs {
     #[command(flatten)]
     pub watch: WatchArgs,
 
+    /// YAML file of settings; its keys are the names of the flags below, and a flag that is given counts more
+    ///
+    /// On SIGHUP it is read again: log.level, web.listen-address and web.config.file take effect at once, and nothing
+    /// that was learned is lost; of every other key that has changed, the log says that it needs a restart.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Print the settings that count as such a file, with where each comes from, and end
+    #[arg(long)]
+    pub print_config: bool,
+
     /// Address for metrics and health; `:9924` means all addresses of the host
     #[arg(
         long = "web.listen-address",
@@ -194,6 +214,13 @@ pub struct DaemonArgs {
         value_parser = listen_address
     )]
     pub listen_address: SocketAddr,
+
+    /// File with certificates and passwords, in the format that Prometheus's exporters share; read again when it changes
+    ///
+    /// Keys: tls_server_config (cert_file, key_file, client_auth_type, client_ca_file, min_version, max_version),
+    /// basic_auth_users (names with bcrypt hashes), http_server_config (headers).
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config_file: Option<PathBuf>,
 
     /// Export how often each kernel program runs and for how long; costs two looks at the clock per run
     ///
@@ -255,16 +282,17 @@ impl Cli {
         Self::try_from_args(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
-    /// Reads arguments, the program's name first.
+    /// Reads arguments, the program's name first, and the file that `--config` names.
     ///
     /// # Errors
-    /// Bad usage, or that help or the version was asked for.
+    /// Bad usage, a mistake in the file, or that help or the version was asked for.
     pub fn try_from_args<I, T>(args: I) -> Result<Self, clap::Error>
     where
         I: IntoIterator<Item = T>,
         T: Into<OsString> + Clone,
     {
-        let mut cli = Self::try_parse_from(args)?;
+        let arguments = settings::with_file(args.into_iter().map(Into::into).collect())?;
+        let mut cli = Self::try_parse_from(arguments)?;
         if let Command::Replay(replay) = &cli.command
             && replay.compare != (replay.files.len() == 2)
         {

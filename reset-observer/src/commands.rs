@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
 
+mod confine;
 mod daemon;
 mod doctor;
 mod error_logs;
@@ -13,6 +14,7 @@ mod memory;
 mod observe;
 mod recorder;
 mod replay;
+mod service;
 mod session;
 mod showing;
 

@@ -20,12 +20,15 @@ pub mod http;
 pub mod kernel;
 pub mod mismatch;
 pub mod nginx;
+pub mod own_process;
 pub mod pipeline;
 pub mod record;
 pub mod recording;
 pub mod resets;
 #[cfg(test)]
 mod sample;
+pub mod sandbox;
 pub mod sink;
 pub mod state;
 pub mod verdict;
+pub mod yaml;

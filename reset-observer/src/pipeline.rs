@@ -99,6 +99,12 @@ impl Pipeline {
         self.tape = None;
     }
 
+    /// How many workers of nginx there are, as known by now; 0 of a recording.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.places.workers()
+    }
+
     /// Takes one record as the kernel wrote it. What cannot be read is counted and left out.
     pub fn take(&mut self, bytes: &[u8]) {
         match self.decode(bytes) {

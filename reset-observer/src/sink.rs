@@ -17,10 +17,13 @@ pub mod clock;
 mod episode;
 #[cfg(test)]
 pub(crate) mod example;
+pub mod history;
+pub mod html;
 pub mod json;
 pub mod log;
 pub mod losses;
 pub mod metrics;
+pub mod overview;
 pub mod page;
 pub mod servers;
 pub mod summary;

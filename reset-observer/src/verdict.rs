@@ -126,10 +126,12 @@ closed_enum! {
 pub(crate) use closed_enum;
 
 mod evidence;
+mod id;
 mod part;
 mod raise;
 
 pub use evidence::Evidence;
+pub use id::VerdictId;
 pub use part::{Backend, Bytes, Request, RstPacket, Timing};
 pub use raise::WouldRaise;
 
@@ -196,6 +198,8 @@ pub struct Verdict {
     /// When the connection ended.
     #[serde(skip)]
     pub at: KernelTime,
+    /// Its name.
+    pub id: VerdictId,
     /// Why.
     pub cause: Cause,
     /// How sure.

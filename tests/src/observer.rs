@@ -223,6 +223,11 @@ impl Daemon {
         self.observer.pid()
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Asks for a path; gives status and body.
     pub fn get(&self, path: &str) -> Result<(u16, String)> {
         let response = Client::on_host(self.address)?.get(path)?;

@@ -3,10 +3,13 @@
 
 mod apt;
 mod lab_tools;
+#[cfg(test)]
+mod manifests;
 mod missing;
 mod nginx;
 mod pins;
 mod program;
+mod release;
 mod task;
 mod toolchain;
 mod unpacked;
@@ -77,6 +80,22 @@ enum Task {
         #[arg(requires = "live")]
         words: Vec<String>,
     },
+    /// Look at the daemon's page in a headless browser, which this installs, and keep pictures in docs/pictures (as root)
+    Browser,
+    /// Build a Debian package in target/dist: static program, systemd unit, manual, completions, alerts, dashboard
+    Deb {
+        /// Install, start, upgrade and purge it in a throw-away copy of this machine's files (as root)
+        #[arg(long)]
+        test: bool,
+    },
+    /// Write a container image from scratch in target/dist, as an OCI archive
+    Image {
+        /// Run it by runc with the rights of the Kubernetes manifest and let the lab judge what it says (as root)
+        #[arg(long)]
+        test: bool,
+    },
+    /// See each alert fire and each panel of the dashboard have data, under a real Prometheus (as root)
+    Monitoring,
     /// Check format, lints of both sides, and documentation; warnings are errors
     Check,
 }
@@ -102,6 +121,10 @@ fn run(task: Task) -> Result<()> {
         Task::Bench { what } => task::bench::bench(&pins, &what),
         Task::Accuracy { arguments } => task::accuracy::accuracy(&pins, &arguments),
         Task::Recordings { live, words } => task::recordings::recordings(&pins, live, &words),
+        Task::Browser => task::browser::browser(&pins),
+        Task::Deb { test } => task::deb::deb(&pins, test),
+        Task::Image { test } => task::image::image(&pins, test),
+        Task::Monitoring => task::monitoring::monitoring(&pins),
         Task::Check => task::check::check(&pins),
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     correlate::{Case, Connection, Logged},
     nginx::error_log::line::Client,
     record::{Event, Packet, Record, Snapshot, TcpState},
-    verdict::{Backend, Bytes, Request, RstPacket, Signal, Timing, Verdict},
+    verdict::{Backend, Bytes, Request, RstPacket, Signal, Timing, Verdict, VerdictId},
 };
 
 /// Says everything known about one connection. Advice and request are added by the rooms that know them.
@@ -14,17 +14,20 @@ pub fn conclude(case: &Case, decision: Decision) -> Verdict {
     let connection = &case.connection;
     let decisive = connection.decisive();
     let would_raise = would_raise(case, &decision);
+    let at = decisive.map_or(connection.first_at(), |record| record.at);
+    let ends = connection.ends();
     Verdict {
-        at: decisive.map_or(connection.first_at(), |record| record.at),
+        at,
+        id: VerdictId::of(at, ends.netns, ends.local, ends.remote),
         cause: decision.cause,
         confidence: decision.confidence,
         impact: decision.impact,
         signal: signal(case),
         leg: connection.leg(),
-        local: connection.ends().local.into(),
-        remote: connection.ends().remote.into(),
+        local: ends.local.into(),
+        remote: ends.remote.into(),
         tcp_state: decisive.and_then(|record| record.state_before),
-        netns: connection.ends().netns,
+        netns: ends.netns,
         process: connection.process().cloned(),
         container: connection.container().cloned(),
         remote_container: case.peer.as_ref().and_then(|peer| peer.container().cloned()),

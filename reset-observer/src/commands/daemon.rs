@@ -1,17 +1,13 @@
-//! `daemon`: metrics and health over HTTP, until SIGTERM.
+//! `daemon`: metrics, a page and health over HTTP, until SIGTERM.
 
 use std::{
-    future::pending,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    io::{self, Write as _},
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use anyhow::Context as _;
 use tokio::{
-    net::TcpListener,
     signal::unix::{SignalKind, signal},
     time::interval,
 };
@@ -20,58 +16,84 @@ use super::{
     Failure,
     memory::Memory,
     recorder::Recorder,
-    session::{Core, Session, lock, now},
+    service,
+    session::{Session, lock},
 };
 use crate::{
-    cli::{DaemonArgs, StatePlace},
-    http::{HttpState, serve},
+    cli::{DaemonArgs, Settings, StatePlace},
+    episode::Episode,
     recording::entry::Context,
-    sink::{
-        clock::WallClock,
-        losses::Stage,
-        metrics::{BuildInfo, Metrics},
-        upstream::UpstreamNews,
-    },
+    sink::{clock::WallClock, upstream::UpstreamNews},
     verdict::Verdict,
 };
+
+mod reload;
+mod serving;
+mod shown;
+
+use reload::Reload;
+use serving::{Serving, listen, read_web};
+use shown::Shown;
 
 /// No more than this time is missing in a recording when the program is killed.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
-    // The address first: a port that is taken is a mistake to be told at once.
-    let listener = TcpListener::bind(args.listen_address)
-        .await
-        .with_context(|| format!("cannot listen on {}: choose another --web.listen-address", args.listen_address))
-        .map_err(Failure::Prerequisite)?;
-    let recorder = Recorder::open(&args.recording, WallClock::read(), None).map_err(Failure::Prerequisite)?;
-    let mut session = Session::start_keeping_cost(&args.watch, args.program_stats, recorder)?;
-    let found = session.ready(&args.watch.ports);
-    session.note(Context::Ready { at: found.at, ready: found });
+    if args.print_config {
+        return print_settings().map_err(Failure::Running);
+    }
+    // Mistakes of the user's are told before anything is loaded.
+    let web = Arc::new(read_web(args).map_err(Failure::Prerequisite)?);
+    let listener = listen(args).map_err(Failure::Prerequisite)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| Failure::Running(error.into()))?;
+    let mut session = begin(args)?;
     let core = session.core();
     let mut memory = Memory::open(StatePlace::or_usual(args.watch.state_file.as_ref()), &core)?;
-    let metrics = Arc::new(Mutex::new(start_metrics(&session)));
-    let ready = Arc::new(AtomicBool::new(false));
-    let state = http_state(&session, &metrics, &ready);
-    log::info!("metrics at http://{}/metrics", args.listen_address);
+    let shown = Arc::new(Shown::new(&session, args, &web));
+    let mut serving = Serving::start(listener, &shown, &web).map_err(Failure::Running)?;
     if session.nginx().workers == 0 {
         log::warn!("no nginx is running in sight yet: it is looked for whenever one opens a connection");
     }
-    ready.store(true, Ordering::Relaxed);
-    let ended = tokio::select! {
-        () = serve(listener, state, pending()) => Ok(()),
-        failed = watch(&mut session, &metrics) => failed,
-        never = memory.keep(&core) => match never {},
-        stopped = stop_signal() => stopped,
+    shown.ready.store(true, Ordering::Relaxed);
+    service::ready(&session.sandbox().in_force());
+    let mut reload = Reload::new(args);
+    // One future for all rounds: a signal that comes while settings are read again is not missed.
+    let mut stopped = pin!(stop_signal());
+    let mut alive = pin!(service::keep_alive());
+    let ended = loop {
+        tokio::select! {
+            () = serving.ended() => break Err(anyhow::anyhow!("the HTTP server ended, please report this")),
+            failed = watch(&mut session, &shown) => break failed,
+            never = memory.keep(&core) => match never {},
+            never = &mut alive => match never {},
+            stopped = &mut stopped => break stopped,
+            _ = hangup.recv() => reload.take(&shown, &mut serving),
+        }
     };
+    service::stopping();
     session.finish();
     let ended = ended.and(session.end_recording());
     memory.save(&core).await;
     ended.map_err(Failure::Running)
 }
 
-async fn watch(session: &mut Session, metrics: &Mutex<Metrics>) -> anyhow::Result<()> {
+fn begin(args: &DaemonArgs) -> Result<Session, Failure> {
+    let recorder = Recorder::open(&args.recording, WallClock::read(), None).map_err(Failure::Prerequisite)?;
+    let session = Session::start_keeping_cost(&args.watch, args.program_stats, recorder)?;
+    let found = session.ready(&args.watch.ports);
+    session.note(Context::Ready { at: found.at, ready: found });
+    Ok(session)
+}
+
+fn print_settings() -> anyhow::Result<()> {
+    let settings = Settings::of(std::env::args_os().collect())?;
+    let written = io::stdout().write_all(settings.to_string().as_bytes());
+    // A reader that has seen enough is no failure.
+    Ok(written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })?)
+}
+
+async fn watch(session: &mut Session, shown: &Shown) -> anyhow::Result<()> {
     let mut save = interval(SAVE_EVERY);
     loop {
         let verdicts = tokio::select! {
@@ -84,22 +106,29 @@ async fn watch(session: &mut Session, metrics: &Mutex<Metrics>) -> anyhow::Resul
         for sentence in session.upstream_news().iter().filter_map(UpstreamNews::sentence) {
             log::warn!("{sentence}");
         }
-        let episodes = session.episodes();
-        let mut metrics = lock(metrics);
-        for episode in &episodes {
-            log::warn!("{episode}");
-            metrics.observe_episode(episode);
-        }
-        for verdict in &verdicts {
-            say(verdict);
-            metrics.observe_verdict(verdict);
-        }
+        take(shown, verdicts, session.episodes());
     }
+}
+
+fn take(shown: &Shown, verdicts: Vec<Verdict>, episodes: Vec<Episode>) {
+    let mut metrics = lock(&shown.metrics);
+    for episode in &episodes {
+        log::warn!("{episode}");
+        metrics.observe_episode(episode);
+    }
+    for verdict in &verdicts {
+        say(verdict);
+        metrics.observe_verdict(verdict);
+    }
+    drop(metrics);
+    let mut history = lock(&shown.history);
+    episodes.into_iter().for_each(|episode| history.add_episode(episode));
+    verdicts.into_iter().for_each(|verdict| history.add(verdict));
 }
 
 fn say(verdict: &Verdict) {
     let to = verdict.remote;
-    log::debug!("{} ({}) on {}:{}", verdict.cause, verdict.confidence, to.addr, to.port);
+    log::debug!("{} {} ({}) on {}:{}", verdict.id, verdict.cause, verdict.confidence, to.addr, to.port);
 }
 
 async fn stop_signal() -> anyhow::Result<()> {
@@ -108,56 +137,6 @@ async fn stop_signal() -> anyhow::Result<()> {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
-    }
-    Ok(())
-}
-
-fn start_metrics(session: &Session) -> Metrics {
-    let mut metrics = Metrics::new(BuildInfo::of_this_program());
-    metrics.expect_workers(session.nginx().workers);
-    for feature in session.features() {
-        metrics.set_feature(feature.name, feature.present);
-    }
-    metrics
-}
-
-fn http_state(session: &Session, metrics: &Arc<Mutex<Metrics>>, ready: &Arc<AtomicBool>) -> HttpState {
-    let (core, metrics, ready) = (session.core(), Arc::clone(metrics), Arc::clone(ready));
-    HttpState {
-        metrics: Arc::new(move || {
-            let mut metrics = lock(&metrics);
-            refresh(&mut metrics, &mut lock(&core));
-            metrics.encode()
-        }),
-        ready: Arc::new(move || {
-            let attached = ready.load(Ordering::Relaxed);
-            attached.then_some(()).ok_or_else(|| "the programs are not attached yet".into())
-        }),
-    }
-}
-
-/// Brings what is counted elsewhere up to date.
-fn refresh(metrics: &mut Metrics, core: &mut Core) {
-    if let Err(error) = refresh_counts(metrics, core) {
-        log::error!("the kernel's counters are as of the last scrape: {error:#}");
-    }
-    match core.read_cost() {
-        Ok(cost) => cost.iter().flatten().for_each(|program| metrics.set_program_runs(program)),
-        Err(error) => log::error!("what the programs cost is as of the last scrape: {error:#}"),
-    }
-    metrics.set_servers_forgotten(core.pipeline.servers_forgotten());
-    metrics.set_joins(core.pipeline.join_counts());
-    metrics.set_upstreams(&core.pipeline.upstreams(now()));
-}
-
-fn refresh_counts(metrics: &mut Metrics, core: &mut Core) -> anyhow::Result<()> {
-    let kernel = core.read_counters()?;
-    metrics.set_resets(&core.pipeline.resets(&kernel));
-    for stage in Stage::ALL {
-        metrics.set_lost(stage, stage.total(&kernel, &core.pipeline.counts()));
-    }
-    for (reason, total) in core.sent_by_reason()? {
-        metrics.set_sent_by_reason(reason, total);
     }
     Ok(())
 }

@@ -49,6 +49,7 @@ fn examine() -> Vec<Check> {
     checks.push(loaded.check());
     checks.extend(types::optional(&btf, features));
     checks.extend(rights::optional(&effective));
+    checks.push(rights::given_up());
     let nginx = nginx::found();
     if nginx.state != checks::State::Ok {
         checks.extend(surroundings.explain_no_nginx());

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use log::{Level, log_enabled};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Failure, error_logs::ErrorLogs, recorder::Recorder};
+use super::{Failure, confine::confine, error_logs::ErrorLogs, recorder::Recorder};
 use crate::{
     attribute::Attributor,
     cli::{RstPackets, WatchArgs},
@@ -33,6 +33,7 @@ use crate::{
     pipeline::Pipeline,
     record::KernelTime,
     recording::entry::Context,
+    sandbox::Sandbox,
     sink::{NginxFound, Ready, upstream::UpstreamNews},
     verdict::Verdict,
 };
@@ -76,6 +77,7 @@ pub(super) struct Session {
     features: Vec<Feature>,
     programs: Vec<String>,
     nginx: NginxFound,
+    sandbox: Sandbox,
     /// Dropped last of all, so that records are counted as long as anything reads them.
     _programs: Arc<Programs>,
 }
@@ -121,6 +123,8 @@ impl Session {
         let (ring, counters, log) = wire(&mut programs).map_err(Failure::Prerequisite)?;
         let programs = Arc::new(programs);
         let cost = Cost::new(Arc::clone(&programs), keep_cost).map_err(Failure::Prerequisite)?;
+        // Before the first thread that outlives its work, because rights are those of a thread.
+        let sandbox = confine(watch, &counters);
         let core = Arc::new(Mutex::new(Core { pipeline, counters, cost }));
         let attached = features.attached().map(String::from).collect();
         let features = features.list();
@@ -135,6 +139,7 @@ impl Session {
             features,
             programs: attached,
             nginx,
+            sandbox,
             _programs: programs,
         };
         session.follow_logs();
@@ -147,12 +152,13 @@ impl Session {
         Arc::clone(&self.core)
     }
 
-    pub(super) fn features(&self) -> &[Feature] {
-        &self.features
-    }
-
     pub(super) fn nginx(&self) -> NginxFound {
         self.nginx
+    }
+
+    /// What this process gave up.
+    pub(super) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// What to say once everything is attached.

@@ -12,21 +12,60 @@ pub struct OptionalCapability {
     pub set: CapabilitySet,
     /// What it is for, as a phrase.
     pub purpose: &'static str,
+    /// When the lack of it shows, as the beginning of a sentence that `purpose` ends.
+    pub lack: &'static str,
+    /// Whether it is needed for as long as the observer runs, not only at its start.
+    pub is_kept: bool,
 }
 
-/// The capabilities beyond those of [`check`]. Both are for the `/proc` entries of processes of other users.
-pub const OPTIONAL: [OptionalCapability; 2] = [
+/// For what may only be read of processes of one's own user.
+const OTHER_USERS: &str = "where nginx runs as another user, not known";
+
+/// The capabilities beyond those of [`check`].
+pub const OPTIONAL: [OptionalCapability; 3] = [
     OptionalCapability {
         name: "CAP_SYS_PTRACE",
         set: CapabilitySet::SYS_PTRACE,
         purpose: "which network namespace each nginx process is in, and its files",
+        lack: OTHER_USERS,
+        is_kept: true,
     },
     OptionalCapability {
         name: "CAP_DAC_READ_SEARCH",
         set: CapabilitySet::DAC_READ_SEARCH,
         purpose: "which sockets nginx holds: its listening addresses, and connections older than the observer",
+        lack: OTHER_USERS,
+        is_kept: true,
+    },
+    OptionalCapability {
+        name: "CAP_SYS_ADMIN",
+        set: CapabilitySet::SYS_ADMIN,
+        purpose: "the sockets of other network namespaces at the start in half the time, and --kernel.program-stats",
+        lack: "done without",
+        is_kept: false,
     },
 ];
+
+/// The capabilities that the observer has a use for.
+const KNOWN: [(&str, CapabilitySet); 5] = [
+    ("CAP_BPF", CapabilitySet::BPF),
+    ("CAP_PERFMON", CapabilitySet::PERFMON),
+    ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
+    ("CAP_DAC_READ_SEARCH", CapabilitySet::DAC_READ_SEARCH),
+    ("CAP_SYS_ADMIN", CapabilitySet::SYS_ADMIN),
+];
+
+/// What is needed for as long as the observer runs, to learn of new workers, reloads and logs.
+#[must_use]
+pub fn kept() -> CapabilitySet {
+    OPTIONAL.iter().filter(|one| one.is_kept).fold(CapabilitySet::empty(), |all, one| all | one.set)
+}
+
+/// The names of those that the observer knows.
+#[must_use]
+pub fn names(set: CapabilitySet) -> Vec<&'static str> {
+    KNOWN.into_iter().filter(|(_, one)| set.contains(*one)).map(|(name, _)| name).collect()
+}
 
 /// The capabilities that count for this process now.
 ///
@@ -83,6 +122,11 @@ pub fn missing(effective: CapabilitySet) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_capability_that_stands_for_all_is_not_kept() {
+        assert_eq!(names(kept()), ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"]);
+    }
 
     #[test]
     fn what_is_missing_is_named_and_sys_admin_stands_for_both() {

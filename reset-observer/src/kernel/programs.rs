@@ -134,7 +134,8 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     }
     error.context(
         "the kernel refused although the capabilities are there: a seccomp profile that blocks bpf(2) (older container \
-         runtimes), kernel lockdown (see /sys/kernel/security/lockdown) or a user namespace is the likely reason",
+         runtimes), kernel lockdown (see /sys/kernel/security/lockdown) or a user namespace is the likely reason; \
+         `reset-observer doctor` says which",
     )
 }
 

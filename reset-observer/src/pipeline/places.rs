@@ -75,6 +75,14 @@ impl Places {
         }
     }
 
+    /// Workers of nginx as known by now; none of a recording.
+    pub(super) fn workers(&self) -> usize {
+        match self {
+            Self::Live(attributor) => attributor.processes().workers(),
+            Self::Recorded(_) => 0,
+        }
+    }
+
     pub(super) fn configurations(&self) -> Option<&Configurations> {
         match self {
             Self::Live(attributor) => attributor.configurations(),

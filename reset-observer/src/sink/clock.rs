@@ -47,6 +47,12 @@ impl WallClock {
     pub fn rfc3339(self, at: KernelTime) -> String {
         format!("{:.6}", self.timestamp(at))
     }
+
+    /// The time of day of an instant in UTC, to the second: `13:45:03`.
+    #[must_use]
+    pub fn time_of_day(self, at: KernelTime) -> String {
+        self.timestamp(at).strftime("%H:%M:%S").to_string()
+    }
 }
 
 fn nanos(time: Timespec) -> i64 {
@@ -62,6 +68,7 @@ mod tests {
         let clock = WallClock::fixed(1_795_355_100_000_000_000);
         assert_eq!(clock.rfc3339(KernelTime(3_432_611_999)), "2026-11-22T13:45:03.432611Z");
         assert_eq!(clock.rfc3339(KernelTime(0)), "2026-11-22T13:45:00.000000Z");
+        assert_eq!(clock.time_of_day(KernelTime(3_432_611_999)), "13:45:03");
     }
 
     #[test]

@@ -6,12 +6,12 @@ use crate::{
     sink::clock::WallClock,
     verdict::{
         Bytes, Cause, Confidence, Endpoint, Evidence, Impact, Leg, ProcessLabel, Request, Role, RstPacket, Signal,
-        Timing, UpstreamLabel, Verdict,
+        Timing, UpstreamLabel, Verdict, VerdictId,
     },
 };
 
 /// A clock that shows [`verdict`] at 2026-11-22T13:45:03.432611Z.
-pub(super) const CLOCK: WallClock = WallClock::fixed(1_795_355_100_000_000_000);
+pub(crate) const CLOCK: WallClock = WallClock::fixed(1_795_355_100_000_000_000);
 
 fn endpoint(addr: [u8; 4], port: u16) -> Endpoint {
     Endpoint { addr: addr.into(), port }
@@ -19,8 +19,10 @@ fn endpoint(addr: [u8; 4], port: u16) -> Endpoint {
 
 /// A race that nginx hid.
 pub(crate) fn verdict() -> Verdict {
+    let at = KernelTime(3_432_611_000);
     Verdict {
-        at: KernelTime(3_432_611_000),
+        at,
+        id: VerdictId::of(at, Some(4_026_531_992), ([10, 99, 1, 1], 50452).into(), ([10, 99, 2, 1], 3000).into()),
         cause: Cause::KeepaliveRace,
         confidence: Confidence::High,
         impact: Impact::RequestRetried,
@@ -70,7 +72,7 @@ pub(crate) fn verdict() -> Verdict {
 }
 
 /// A harmless end of a connection that is not nginx's, with as little known as can be.
-pub(super) fn bare_verdict() -> Verdict {
+pub(crate) fn bare_verdict() -> Verdict {
     Verdict {
         cause: Cause::IdleClose,
         confidence: Confidence::Low,

@@ -18,9 +18,9 @@ use crate::{
 /// Version of the contract.
 pub const SCHEMA: u32 = 1;
 
-/// What stands at the start of each line.
+/// An object with what stands at the start of each line.
 #[derive(Serialize)]
-struct Line<'a, T> {
+pub(crate) struct Line<'a, T> {
     #[serde(rename = "type")]
     kind: &'static str,
     schema: u32,
@@ -36,6 +36,13 @@ struct EpisodeBody<'a> {
     to: String,
     #[serde(flatten)]
     episode: &'a Episode,
+}
+
+impl<'a> Line<'a, Verdict> {
+    /// A verdict as it stands in a line.
+    pub(crate) fn verdict(verdict: &'a Verdict, clock: WallClock) -> Self {
+        Self { kind: "verdict", schema: SCHEMA, time: clock.rfc3339(verdict.at), body: verdict }
+    }
 }
 
 /// Writes JSON lines. Each line is written at once and flushed, so that a reader never sees half of one.

@@ -1,17 +1,19 @@
 //! Metrics for Prometheus.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime},
+};
 
 use prometheus_client::{
     encoding::text,
     metrics::{
         counter::Counter,
+        exemplar::{CounterWithExemplar, HistogramWithExemplars},
         family::Family,
         gauge::{ConstGauge, Gauge},
-        histogram::Histogram,
-        info::Info,
     },
-    registry::Registry,
+    registry::{Metric, Registry},
 };
 
 use crate::{
@@ -19,42 +21,48 @@ use crate::{
     episode::Episode,
     resets::{Direction, ResetTotals},
     sink::{
+        clock::WallClock,
         losses::Stage,
         servers::{MAX_SERVERS, SeenServers, ServerKey},
     },
-    verdict::{Cause, Leg, UpstreamLabel, Verdict},
+    verdict::{Cause, Impact, Leg, UpstreamLabel, Verdict},
 };
 
+pub mod catalogue;
 mod error_log;
 mod labels;
+pub mod plain_text;
+mod process;
 mod upstreams;
 
+use catalogue::Description;
 use error_log::{ByLeftOut, ByResult};
-pub use labels::{BuildInfo, Side};
+pub use labels::{BuildInfo, ConfigFile, Side};
 use labels::{
-    ByCause, ByEpisode, ByFeature, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage, ByVerdict, ByWorker,
+    ByCause, ByEpisode, ByFeature, ByFile, ByMeasure, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage,
+    ByVerdict, ByVerdictId, ByWorker,
 };
+use process::ProcessMetrics;
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Prefix of every name.
-const PREFIX: &str = "reset_observer";
 
 /// Upper bounds of the buckets for idle times in seconds. Beside round numbers they are the idle timeouts in use:
 /// Node 5, Apache 5, nginx 60 and 75, Azure 240, AWS NLB 350, Google Cloud 600.
 const IDLE_BUCKETS: [f64; 16] =
     [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 75.0, 120.0, 240.0, 350.0, 600.0, 900.0, 1200.0];
 
-type IdleHistograms = Family<ByCause, Histogram, fn() -> Histogram>;
+type IdleHistogram = HistogramWithExemplars<ByVerdictId>;
+type IdleHistograms = Family<ByCause, IdleHistogram, fn() -> IdleHistogram>;
 
 /// All metrics of the observer. Series of fixed label sets exist from the start, at zero.
 pub struct Metrics {
     registry: Registry,
+    clock: WallClock,
     seen: SeenServers,
     resets: Family<ByReset, Counter>,
     sent_by_reason: Family<ByReason, Counter>,
-    verdicts: Family<ByVerdict, Counter>,
+    verdicts: Family<ByVerdict, CounterWithExemplar<ByVerdictId>>,
     worker_verdicts: Family<ByWorker, Counter>,
     episodes: Family<ByEpisode, Counter>,
     idle_before_request: IdleHistograms,
@@ -65,24 +73,29 @@ pub struct Metrics {
     error_log_joins: Family<ByResult, Counter>,
     error_log_lines_left: Family<ByLeftOut, Counter>,
     records_lost: Family<ByStage, Counter>,
+    program_attached: Family<ByProgram, Gauge>,
     program_run_seconds: Family<ByProgram, Counter<f64, AtomicU64>>,
     program_runs: Family<ByProgram, Counter>,
     kernel_feature: Family<ByFeature, Gauge>,
+    config_reload_successful: Family<ByFile, Gauge>,
+    process: ProcessMetrics,
+    sandbox: Family<ByMeasure, Gauge>,
 }
 
 impl Metrics {
-    /// Metrics at zero.
+    /// Metrics at zero; exemplars get their time by `clock`.
     #[must_use]
-    pub fn new(build: BuildInfo) -> Self {
+    pub fn new(build: BuildInfo, clock: WallClock) -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix(PREFIX),
+            registry: Registry::default(),
+            clock,
             seen: SeenServers::default(),
             resets: Family::default(),
             sent_by_reason: Family::default(),
             verdicts: Family::default(),
             worker_verdicts: Family::default(),
             episodes: Family::default(),
-            idle_before_request: Family::new_with_constructor(|| Histogram::new(IDLE_BUCKETS)),
+            idle_before_request: Family::new_with_constructor(|| HistogramWithExemplars::new(IDLE_BUCKETS.into_iter())),
             upstream_idle_timeout: Family::default(),
             keepalive_mismatch: Family::default(),
             upstream_servers: Gauge::default(),
@@ -90,104 +103,64 @@ impl Metrics {
             error_log_joins: Family::default(),
             error_log_lines_left: Family::default(),
             records_lost: Family::default(),
+            program_attached: Family::default(),
             program_run_seconds: Family::default(),
             program_runs: Family::default(),
             kernel_feature: Family::default(),
+            config_reload_successful: Family::default(),
+            process: ProcessMetrics::default(),
+            sandbox: Family::default(),
         };
         metrics.register_connections();
         metrics.register_error_log();
-        metrics.register_observer(build);
+        metrics.register_observer(&build);
         metrics.start_at_zero();
         metrics
     }
 
-    /// Names and helps of what happens to connections; the labels are in [`labels`]. The library adds `_total`,
-    /// `_info` and the full stop.
+    /// What happens to connections.
     fn register_connections(&mut self) {
         let Self { registry, .. } = self;
-        registry.register(
-            "resets",
-            "TCP resets on this host, counted exactly by the kernel; leg other holds those without details",
-            self.resets.clone(),
-        );
-        registry.register(
-            "resets_sent_by_reason",
-            "TCP resets that this host sent, counted exactly by the kernel, by its own reason; none before Linux 6.10",
-            self.sent_by_reason.clone(),
-        );
-        registry.register("verdicts", "Connections that ended, by what ended them", self.verdicts.clone());
-        registry.register(
-            "worker_verdicts",
-            "Connections of an nginx worker that ended, by its position among all workers of this host",
-            self.worker_verdicts.clone(),
-        );
-        registry.register(
-            "episodes",
-            "Crashes and restarts of upstream servers, and times when they refused, once they are over",
-            self.episodes.clone(),
-        );
-        registry.register(
-            "idle_before_request_seconds",
-            "How long a connection had been idle before the request that hit its end",
-            self.idle_before_request.clone(),
-        );
-        registry.register(
-            "upstream_idle_timeout_seconds",
-            "How long an idle connection is kept, as learned on the backend's side, as configured on nginx's",
-            self.upstream_idle_timeout.clone(),
-        );
-        registry.register(
-            "keepalive_mismatch",
-            "Whether nginx keeps idle connections to a server for longer than the server does, 1 or 0",
-            self.keepalive_mismatch.clone(),
-        );
+        register(registry, &catalogue::RESETS, self.resets.clone());
+        register(registry, &catalogue::SENT_BY_REASON, self.sent_by_reason.clone());
+        register(registry, &catalogue::VERDICTS, self.verdicts.clone());
+        register(registry, &catalogue::WORKER_VERDICTS, self.worker_verdicts.clone());
+        register(registry, &catalogue::EPISODES, self.episodes.clone());
+        register(registry, &catalogue::IDLE_BEFORE_REQUEST, self.idle_before_request.clone());
+        register(registry, &catalogue::UPSTREAM_IDLE_TIMEOUT, self.upstream_idle_timeout.clone());
+        register(registry, &catalogue::KEEPALIVE_MISMATCH, self.keepalive_mismatch.clone());
+        register(registry, &catalogue::UPSTREAM_SERVERS, self.upstream_servers.clone());
+        let max = ConstGauge::new(i64::try_from(MAX_SERVERS).unwrap_or(i64::MAX));
+        register(registry, &catalogue::UPSTREAM_SERVERS_MAX, max);
     }
 
-    /// Names and helps of what the program says about itself.
-    fn register_observer(&mut self, build: BuildInfo) {
+    /// What the program says about itself.
+    fn register_observer(&mut self, build: &BuildInfo) {
         let Self { registry, .. } = self;
-        registry.register(
-            "upstream_servers",
-            "Upstream servers that have series of their own",
-            self.upstream_servers.clone(),
-        );
-        registry.register(
-            "upstream_servers_max",
-            "Upstream servers that can have series of their own; the rest is counted as other",
-            ConstGauge::new(i64::try_from(MAX_SERVERS).unwrap_or(i64::MAX)),
-        );
-        registry.register(
-            "servers_forgotten",
-            "Servers forgotten for want of room though something had been learned of them",
-            self.servers_forgotten.clone(),
-        );
-        registry.register(
-            "records_lost",
-            "Records that were lost on the way from the kernel, or left out because they repeat what is known",
-            self.records_lost.clone(),
-        );
-        registry.register(
-            "program_run_seconds",
-            "How long the kernel programs ran, while the kernel keeps statistics (--kernel.program-stats)",
-            self.program_run_seconds.clone(),
-        );
-        registry.register(
-            "program_runs",
-            "How often the kernel programs ran, while the kernel keeps statistics (--kernel.program-stats)",
-            self.program_runs.clone(),
-        );
-        registry.register(
-            "kernel_feature",
-            "Whether the running kernel offers an optional feature, 1 or 0",
-            self.kernel_feature.clone(),
-        );
-        registry.register("build", "Version of the program", Info::new(build));
+        register(registry, &catalogue::SERVERS_FORGOTTEN, self.servers_forgotten.clone());
+        register(registry, &catalogue::RECORDS_LOST, self.records_lost.clone());
+        register(registry, &catalogue::PROGRAM_ATTACHED, self.program_attached.clone());
+        register(registry, &catalogue::PROGRAM_RUN_SECONDS, self.program_run_seconds.clone());
+        register(registry, &catalogue::PROGRAM_RUNS, self.program_runs.clone());
+        register(registry, &catalogue::KERNEL_FEATURE, self.kernel_feature.clone());
+        register(registry, &catalogue::SANDBOX, self.sandbox.clone());
+        register(registry, &catalogue::CONFIG_RELOAD_SUCCESSFUL, self.config_reload_successful.clone());
+        // A gauge, as all exporters have it: promtool knows no infos.
+        let version = Family::<BuildInfo, Gauge>::default();
+        version.get_or_create(build).set(1);
+        register(registry, &catalogue::BUILD, version);
+        self.process.register(registry);
     }
 
     fn start_at_zero(&self) {
-        for direction in Direction::ALL {
-            for leg in Leg::ALL {
-                drop(self.resets.get_or_create(&ByReset::new(direction, *leg)));
+        for &leg in Leg::ALL {
+            for direction in Direction::ALL {
+                drop(self.resets.get_or_create(&ByReset::new(direction, leg)));
+            }
+            for &cause in Cause::ALL {
+                for &impact in impacts(cause) {
+                    drop(self.verdicts.get_or_create(&ByVerdict::new(cause, impact, leg, ServerKey::default())));
+                }
             }
         }
         for cause in Cause::ALL {
@@ -207,16 +180,19 @@ impl Metrics {
         }
     }
 
-    /// Counts a verdict.
+    /// Counts a verdict, which becomes the exemplar of its series.
     pub fn observe_verdict(&mut self, verdict: &Verdict) {
         let server = verdict.upstream.as_ref().map(|upstream| self.admit(upstream)).unwrap_or_default();
-        self.verdicts.get_or_create(&ByVerdict::new(verdict, server)).inc();
+        let at = Some(SystemTime::from(self.clock.timestamp(verdict.at)));
+        let id = || Some(ByVerdictId::new(verdict.id));
+        let labels = ByVerdict::new(verdict.cause, verdict.impact, verdict.leg, server);
+        self.verdicts.get_or_create(&labels).inc_by(1, id(), at);
         if verdict.leg == Leg::Upstream {
             let worker = verdict.process.as_ref().and_then(|process| process.ordinal);
             self.worker_verdicts.get_or_create(&ByWorker::new(worker, verdict.cause)).inc();
         }
         if let Some(idle_ms) = verdict.timing.idle_before_request_ms {
-            self.idle_before_request.get_or_create(&ByCause::new(verdict.cause)).observe(idle_ms / 1e3);
+            self.idle_before_request.get_or_create(&ByCause::new(verdict.cause)).observe(idle_ms / 1e3, id(), at);
         }
     }
 
@@ -255,9 +231,12 @@ impl Metrics {
     pub fn set_program_runs(&mut self, cost: &ProgramRuns) {
         let label = ByProgram::new(&cost.program);
         raise(&self.program_runs.get_or_create(&label), cost.runs);
-        let seconds = self.program_run_seconds.get_or_create(&label);
-        // Floating-point numbers from 0 on are ordered as their bits are.
-        seconds.inner().fetch_max(cost.time.as_secs_f64().to_bits(), Ordering::Relaxed);
+        raise_to_seconds(&self.program_run_seconds.get_or_create(&label), cost.time);
+    }
+
+    /// A kernel program is attached.
+    pub fn set_attached(&mut self, program: &str) {
+        self.program_attached.get_or_create(&ByProgram::new(program)).set(1);
     }
 
     /// Says whether the kernel has an optional feature.
@@ -281,6 +260,33 @@ impl Metrics {
         self.upstream_servers.set(i64::try_from(self.seen.len()).unwrap_or(i64::MAX));
         key
     }
+}
+
+fn register(registry: &mut Registry, what: &Description, metric: impl Metric) {
+    registry.register(what.family(), what.help, metric);
+}
+
+/// What can have become of the request when a connection ended for this cause.
+const fn impacts(cause: Cause) -> &'static [Impact] {
+    match cause {
+        Cause::IdleClose => &[Impact::None],
+        Cause::BackendCrash
+        | Cause::BackendRestart
+        | Cause::BackendAbort
+        | Cause::KeepaliveRace
+        | Cause::MiddleboxIdleDrop
+        | Cause::ConnectionRefused
+        | Cause::ConnectionLimit
+        | Cause::ClientAbort
+        | Cause::ProxyTimeout
+        | Cause::ProxyCrash
+        | Cause::Unknown => &[Impact::RequestFailed, Impact::RequestRetried, Impact::Unknown],
+    }
+}
+
+/// The same for a counter of seconds: floating-point numbers from 0 on are ordered as their bits are.
+fn raise_to_seconds(counter: &Counter<f64, AtomicU64>, total: Duration) {
+    counter.inner().fetch_max(total.as_secs_f64().to_bits(), Ordering::Relaxed);
 }
 
 /// Raises a counter to a total that is counted elsewhere; never lowers it, which would look like a restart.

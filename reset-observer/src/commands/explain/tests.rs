@@ -85,7 +85,7 @@ fn all_that_would_raise_a_confidence_has_its_section() {
 
 #[test]
 fn a_page_names_no_evidence_and_no_metric_that_does_not_exist() {
-    let readme = fs::read_to_string(directory().join("../../README.md")).unwrap();
+    let metrics = fs::read_to_string(directory().join("../metrics.md")).unwrap();
     let evidence: Vec<&str> = Evidence::ALL.iter().map(|evidence| evidence.as_str()).collect();
     for (name, text) in sources() {
         let rows = pages::section(&text, "How it shows").unwrap_or_default().lines();
@@ -93,7 +93,7 @@ fn a_page_names_no_evidence_and_no_metric_that_does_not_exist() {
         let unknown = cells.flat_map(code).find(|code| !evidence.contains(code));
         assert_eq!(unknown, None, "{name} explains what is no evidence");
         for metric in words(&text).filter(|word| word.starts_with("reset_observer_")) {
-            assert!(readme.contains(metric), "{name} names {metric}, which README.md does not list");
+            assert!(metrics.contains(metric), "{name} names {metric}, which docs/metrics.md does not list");
         }
     }
 }

@@ -14,7 +14,8 @@ fn written(write: impl FnOnce(&mut JsonLines<&mut Vec<u8>>)) -> String {
 
 /// The contract, letter for letter: order of fields included.
 const VERDICT: &str = concat!(
-    r#"{"type":"verdict","schema":1,"time":"2026-11-22T13:45:03.432611Z","cause":"keepalive_race","confidence":"high","#,
+    r#"{"type":"verdict","schema":1,"time":"2026-11-22T13:45:03.432611Z","id":"dd85010ffea0","#,
+    r#""cause":"keepalive_race","confidence":"high","#,
     r#""impact":"request_retried","signal":"fin_received","leg":"upstream","local":{"addr":"10.99.1.1","port":50452},"#,
     r#""remote":{"addr":"10.99.2.1","port":3000},"tcp_state":"CLOSE_WAIT","netns":4026531992,"#,
     r#""process":{"pid":3632,"name":"nginx","role":"worker","inner_pid":7,"master":3600},"#,

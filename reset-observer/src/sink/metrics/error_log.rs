@@ -2,7 +2,7 @@
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-use super::{Metrics, raise};
+use super::{Metrics, catalogue, raise, register};
 use crate::nginx::error_log::join::JoinCounts;
 
 /// What was found of the line that the end of a connection makes nginx write.
@@ -20,16 +20,8 @@ pub(super) struct ByLeftOut {
 impl Metrics {
     pub(super) fn register_error_log(&mut self) {
         let Self { registry, .. } = self;
-        registry.register(
-            "error_log_joins",
-            "Ends of upstream connections of which nginx writes a line in its error log, by what was found of that line",
-            self.error_log_joins.clone(),
-        );
-        registry.register(
-            "error_log_lines_left",
-            "Lines in nginx's error log on ends of upstream connections that were joined to none, by the reason",
-            self.error_log_lines_left.clone(),
-        );
+        register(registry, &catalogue::ERROR_LOG_JOINS, self.error_log_joins.clone());
+        register(registry, &catalogue::ERROR_LOG_LINES_LEFT, self.error_log_lines_left.clone());
         self.set_joins(&JoinCounts::default());
     }
 

@@ -4,8 +4,9 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::{
     resets::Direction,
+    sandbox::Measure,
     sink::{losses::Stage, servers::ServerKey},
-    verdict::{Cause, Leg, Verdict},
+    verdict::{Cause, Impact, Leg, VerdictId},
 };
 
 /// Whose idle timeout.
@@ -15,6 +16,15 @@ pub enum Side {
     Backend,
     /// nginx's, as configured.
     Nginx,
+}
+
+/// Which file of settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConfigFile {
+    /// The daemon's own.
+    Config,
+    /// That of the HTTP server, certificates included.
+    Web,
 }
 
 /// What the program was built from.
@@ -56,10 +66,36 @@ pub(super) struct ByVerdict {
 }
 
 impl ByVerdict {
-    pub(super) fn new(verdict: &Verdict, server: ServerKey) -> Self {
+    pub(super) fn new(cause: Cause, impact: Impact, leg: Leg, server: ServerKey) -> Self {
         let ServerKey { upstream, server } = server;
-        let (cause, impact, leg) = (verdict.cause.as_str(), verdict.impact.as_str(), verdict.leg.as_str());
-        Self { cause, impact, leg, upstream, server }
+        Self { cause: cause.as_str(), impact: impact.as_str(), leg: leg.as_str(), upstream, server }
+    }
+}
+
+/// Of an exemplar.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByVerdictId {
+    verdict_id: String,
+}
+
+impl ByVerdictId {
+    pub(super) fn new(id: VerdictId) -> Self {
+        Self { verdict_id: id.to_string() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByFile {
+    file: &'static str,
+}
+
+impl ByFile {
+    pub(super) fn new(file: ConfigFile) -> Self {
+        let file = match file {
+            ConfigFile::Config => "config",
+            ConfigFile::Web => "web",
+        };
+        Self { file }
     }
 }
 
@@ -175,5 +211,16 @@ pub(super) struct ByProgram {
 impl ByProgram {
     pub(super) fn new(program: &str) -> Self {
         Self { program: program.to_owned() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByMeasure {
+    measure: &'static str,
+}
+
+impl ByMeasure {
+    pub(super) fn new(measure: Measure) -> Self {
+        Self { measure: measure.as_str() }
     }
 }

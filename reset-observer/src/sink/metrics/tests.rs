@@ -22,7 +22,7 @@ fn sides(server: &str, settings: Option<UpstreamSettings>) -> Sides {
 }
 
 fn metrics() -> Metrics {
-    Metrics::new(BuildInfo::of_this_program())
+    Metrics::new(BuildInfo::of_this_program(), example::CLOCK)
 }
 
 /// The samples of an exposition, by name and labels as written.
@@ -30,6 +30,7 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
         .map(|line| {
+            let line = line.split_once(" # {").map_or(line, |(sample, _)| sample);
             let (series, value) = line.rsplit_once(' ').unwrap();
             (series.to_owned(), value.parse().unwrap())
         })
@@ -70,7 +71,8 @@ fn the_exposition_is_well_formed() {
     let described: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let owner = described.iter().find(|kind| line.starts_with(kind.split(' ').next().unwrap()));
-        assert!(line.starts_with("reset_observer_") && owner.is_some(), "{line}");
+        let ours = line.starts_with("reset_observer_") || line.starts_with("process_");
+        assert!(ours && owner.is_some(), "{line}");
     }
     let names: Vec<&str> = described.iter().map(|kind| kind.split(' ').next().unwrap()).collect();
     for name in &names {
@@ -124,7 +126,8 @@ fn labels_cannot_break_out_of_their_quotes() {
     let mut metrics = metrics();
     let upstream = Some(UpstreamLabel { name: Some("a\"} 1\n#".into()), server: "b\\".into() });
     metrics.observe_verdict(&Verdict { upstream, ..example::verdict() });
-    assert!(metrics.encode().contains("upstream=\"a\\\"} 1\\n#\",server=\"b\\\\\"} 1\n"), "{}", metrics.encode());
+    let text = plain_text::plain_text(&metrics.encode());
+    assert!(text.contains("upstream=\"a\\\"} 1\\n#\",server=\"b\\\\\"} 1\n"), "{text}");
 }
 
 #[test]
@@ -197,7 +200,7 @@ fn both_sides_of_a_server_show_under_the_name_it_has_now_and_no_other() {
     assert_eq!(value(&metrics, &timeout("nginx")), 60.0);
     assert_eq!(value(&metrics, &timeout("backend")), 5.001);
     assert_eq!(value(&metrics, &mismatch), 1.0);
-    assert!(!metrics.encode().contains("upstream=\"\""), "{}", metrics.encode());
+    assert!(!metrics.encode().contains("upstream=\"\",server=\"10"), "{}", metrics.encode());
     metrics.set_upstreams(&[named(keeping(Duration::from_secs(4)))]);
     assert_eq!((value(&metrics, &timeout("nginx")), value(&metrics, &mismatch)), (4.0, 0.0));
     metrics.set_upstreams(&[named(keeping_nothing())]);
@@ -220,4 +223,86 @@ fn the_programs_cost_shows_once_the_kernel_tells_and_never_goes_back() {
     metrics.set_program_runs(&cost(2, 1_000));
     assert_eq!(value(&metrics, "reset_observer_program_runs_total{program=\"tcp_send_reset\"}"), 3.0);
     assert_eq!(value(&metrics, "reset_observer_program_run_seconds_total{program=\"tcp_send_reset\"}"), 2.5e-6);
+}
+
+/// Metrics of which each has a sample.
+fn complete() -> Metrics {
+    let mut metrics = metrics();
+    metrics.observe_verdict(&example::verdict());
+    metrics.set_sent_by_reason("tcp_abort_on_close", 4);
+    let named = UpstreamLabel { name: Some("backend".into()), server: "10.0.0.2:3000".into() };
+    metrics.set_upstreams(&[Sides { upstream: named, ..sides("10.0.0.2:3000", Some(configured())) }]);
+    metrics.set_feature("reset_reason", true);
+    metrics.set_attached("tcp_send_reset");
+    metrics.set_reload(ConfigFile::Web, true);
+    let time = Duration::from_nanos(2_500);
+    metrics.set_program_runs(&ProgramRuns { program: "tcp_send_reset".into(), runs: 3, time });
+    metrics.set_process(&OwnProcess { cpu: Duration::from_millis(1500), open_fds: 7, ..OwnProcess::default() });
+    metrics
+}
+
+/// Names of labels of a series, in order, without `le`.
+fn label_names(series: &str) -> Vec<&str> {
+    let Some((_, labels)) = series.split_once('{') else { return Vec::new() };
+    labels
+        .split("\",")
+        .filter_map(|label| label.split_once('='))
+        .map(|(name, _)| name)
+        .filter(|name| *name != "le")
+        .collect()
+}
+
+#[test]
+fn what_is_exposed_is_what_the_catalogue_says() {
+    let text = complete().encode();
+    let samples = samples(&text);
+    for what in catalogue::ALL {
+        let (name, family) = (what.name, what.family());
+        assert!(text.contains(&format!("# HELP {family} {}.\n", what.help)), "{name}");
+        assert!(text.contains(&format!("# TYPE {family} {}\n", what.kind.as_str())), "{name}");
+        let sampled = if what.kind == catalogue::Kind::Histogram { format!("{name}_bucket") } else { name.to_owned() };
+        let series: Vec<&String> = samples.keys().filter(|key| key.split('{').next() == Some(&sampled)).collect();
+        assert!(!series.is_empty(), "{name} has no sample");
+        for series in series {
+            assert_eq!(label_names(series), what.labels, "{series}");
+        }
+    }
+    let families = text.lines().filter(|line| line.starts_with("# TYPE ")).count();
+    assert_eq!(families, catalogue::ALL.len(), "a metric is not in the catalogue");
+}
+
+#[test]
+fn a_verdict_is_the_exemplar_of_its_series_and_of_its_bucket() {
+    let mut metrics = metrics();
+    let verdict = example::verdict();
+    metrics.observe_verdict(&verdict);
+    let exemplar = |value| format!(" # {{verdict_id=\"{}\"}} {value} 1795355103.432611", verdict.id);
+    let text = metrics.encode();
+    let with_exemplar: Vec<&str> = text.lines().filter(|line| line.contains(" # {")).collect();
+    let [counter, bucket] = with_exemplar[..] else { panic!("{with_exemplar:#?}") };
+    assert!(counter.starts_with("reset_observer_verdicts_total{") && counter.ends_with(&exemplar("1.0")), "{counter}");
+    assert!(bucket.contains("_bucket{le=\"5.0\",") && bucket.ends_with(&exemplar("3.532")), "{bucket}");
+}
+
+#[test]
+fn both_formats_hold_the_same_samples() {
+    let text = complete().encode();
+    let plain = plain_text::plain_text(&text);
+    assert_eq!(samples(&text), samples(&plain));
+    assert!(!plain.contains(" # {") && !plain.contains("# EOF"));
+    assert!(plain.contains("# TYPE reset_observer_verdicts_total counter\n"));
+    assert!(plain.contains("# TYPE reset_observer_build_info gauge\n"));
+}
+
+#[test]
+fn each_cause_is_at_zero_on_each_leg_before_anything_happens() {
+    let metrics = metrics();
+    let samples = samples(&metrics.encode());
+    for (cause, impact) in [("keepalive_race", "request_failed"), ("idle_close", "none"), ("unknown", "unknown")] {
+        for leg in Leg::ALL {
+            let labels = format!("cause=\"{cause}\",impact=\"{impact}\",leg=\"{leg}\",upstream=\"\",server=\"\"");
+            assert_eq!(samples.get(&format!("reset_observer_verdicts_total{{{labels}}}")), Some(&0.0));
+        }
+    }
+    assert!(samples.len() < 700, "{} series", samples.len());
 }

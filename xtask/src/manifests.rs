@@ -1,0 +1,94 @@
+//! What is said twice in `deploy/` is said alike. Only tests: nothing of it is written by a task.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::workspace::root;
+
+const DAEMON_SET: &str = "deploy/kubernetes/base/daemonset.yaml";
+const CHART: &str = "deploy/helm/reset-observer";
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn yaml(path: &str) -> Value {
+    serde_saphyr::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn rules() -> Vec<Value> {
+    let groups = yaml("deploy/prometheus/rules.yaml");
+    let groups = groups["groups"].as_array().expect("groups").clone();
+    groups.iter().flat_map(|group| group["rules"].as_array().expect("rules").clone()).collect()
+}
+
+#[test]
+fn the_operators_rules_are_those_of_the_file() {
+    let resource = yaml("deploy/kubernetes/monitoring/prometheusrule.yaml");
+    assert_eq!(resource["spec"]["groups"], yaml("deploy/prometheus/rules.yaml")["groups"]);
+    let of_chart = fs::canonicalize(root().join(CHART).join("files/rules.yaml")).expect("the chart's rules");
+    assert_eq!(of_chart, fs::canonicalize(root().join("deploy/prometheus/rules.yaml")).expect("the rules"));
+}
+
+#[test]
+fn every_cause_but_the_harmless_one_has_an_alert_and_every_alert_a_page_that_is_there() {
+    let rules = rules();
+    for rule in &rules {
+        let link = rule["annotations"]["runbook_url"].as_str().expect("a link");
+        let page = link.split_once("/docs/").expect("a page of docs").1;
+        let (file, section) = page.split_once('#').map_or((page, None), |(file, section)| (file, Some(section)));
+        let text = text(&format!("docs/{file}"));
+        let titles = text.lines().filter_map(|line| line.strip_prefix("## "));
+        let anchors: Vec<String> = titles.map(|title| title.to_lowercase().replace(' ', "-")).collect();
+        assert!(section.is_none_or(|section| anchors.iter().any(|anchor| anchor == section)), "{link}: {anchors:?}");
+    }
+    let pages = fs::read_dir(root().join("docs/causes")).expect("docs/causes");
+    for page in pages {
+        let page = page.expect("a page").file_name().to_string_lossy().into_owned();
+        if ["README.md", "evidence.md", "idle_close.md"].contains(&page.as_str()) {
+            continue;
+        }
+        let has_alert =
+            |rule: &Value| rule["annotations"]["runbook_url"].as_str().is_some_and(|url| url.ends_with(&page));
+        assert!(rules.iter().any(has_alert), "no alert leads to {page}");
+    }
+}
+
+/// What comes out of the chart is compared by hand with `kubectl kustomize`, for which Helm is needed; here, that neither
+/// file was changed without the other.
+#[test]
+fn the_chart_has_no_line_that_the_manifest_has_not_and_the_same_rights() {
+    let (manifest, chart) = (text(DAEMON_SET), text(&format!("{CHART}/templates/daemonset.yaml")));
+    let mut of_manifest = manifest.lines().map(str::trim);
+    // The one thing that only the chart has.
+    let is_fixed = |line: &&str| !line.contains("{{") && *line != "imagePullSecrets:";
+    for line in chart.lines().map(str::trim).filter(is_fixed) {
+        assert!(of_manifest.any(|one| one == line), "{line:?} is not in {DAEMON_SET}, or not in this place");
+    }
+    let rights = |text: &str| {
+        let begin = text.find("\n          securityContext:").expect("rights");
+        text[begin..begin + text[begin..].find("\n          resources:").expect("resources")].to_owned()
+    };
+    assert_eq!(rights(&manifest), rights(&chart));
+    let values = yaml(&format!("{CHART}/values.yaml"));
+    let container = yaml(DAEMON_SET)["spec"]["template"]["spec"]["containers"][0].clone();
+    assert_eq!(values["resources"], container["resources"]);
+}
+
+#[test]
+fn versions_are_those_of_the_workspace() {
+    let version = env!("CARGO_PKG_VERSION");
+    let chart = yaml(&format!("{CHART}/Chart.yaml"));
+    assert_eq!((chart["version"].as_str(), chart["appVersion"].as_str()), (Some(version), Some(version)));
+    let image = format!("image: reset-observer:{version}");
+    assert!(text(DAEMON_SET).contains(&image), "{DAEMON_SET} has another {image}");
+    assert!(text("deploy/kubernetes/base/kustomization.yaml").contains(&format!("newTag: {version}")));
+}
+
+#[test]
+fn the_package_copies_files_that_are_there() {
+    for (from, _) in crate::task::deb::FILES {
+        assert!(Path::new(&root().join(from)).exists(), "{from}");
+    }
+}

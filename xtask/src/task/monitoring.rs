@@ -1,0 +1,79 @@
+//! `monitoring`: the alerts and the dashboard under a real Prometheus and Alertmanager.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    apt, lab_tools,
+    missing::Missing,
+    pins::Pins,
+    program::{is_root, run, run_aloud, typed_as_root},
+    toolchain::{self, cache_dir},
+    workspace::{self, cargo, require_ebpf, root},
+};
+
+/// Debian's packages; they are unpacked, neither installed nor started.
+const PACKAGES: [&str; 2] = ["prometheus", "prometheus-alertmanager"];
+
+/// Checks the rules and their unit tests, then lets the lab see each alert fire and each panel have data.
+pub(crate) fn monitoring(pins: &Pins) -> Result<()> {
+    require_ebpf("watch")?;
+    let home = unpacked()?;
+    let rules = root().join("deploy/prometheus");
+    let promtool = || Command::new(home.join("usr/bin/promtool"));
+    run(promtool().args(["check", "rules"]).arg(rules.join("rules.yaml")))?;
+    run(promtool().args(["test", "rules"]).arg(rules.join("rules.test.yaml")))?;
+    toolchain::ensure(pins)?;
+    let tools = lab_tools::ensure()?;
+    let built = workspace::build()?;
+    let mut test = cargo("test");
+    test.args(["--package", "lab", "--test", "monitoring", "--", "--test-threads=1", "--nocapture"]);
+    tools.tell(&mut test);
+    test.env("RESET_OBSERVER", &built.observer).env("LAB_MONITORING", &home);
+    if !is_root() {
+        return Err(Missing::error("the lab needs root", [typed_as_root(&test)]));
+    }
+    run(&mut test)
+}
+
+fn unpacked() -> Result<PathBuf> {
+    let home = cache_dir()?.join("monitoring");
+    if home.join("usr/bin/promtool").exists() && home.join("usr/bin/prometheus-alertmanager").exists() {
+        return Ok(home);
+    }
+    let draft = cache_dir()?.join("monitoring.draft");
+    let _ = fs::remove_dir_all(&draft);
+    fs::create_dir_all(draft.join("root"))?;
+    download(&draft)?;
+    for file in fs::read_dir(&draft)?.flatten().map(|file| file.path()) {
+        if file.extension().is_some_and(|end| end == "deb") {
+            run_aloud("unpacking it", Command::new("dpkg-deb").arg("-x").arg(&file).arg(draft.join("root")))?;
+        }
+    }
+    let _ = fs::remove_dir_all(&home);
+    fs::rename(draft.join("root"), &home).with_context(|| format!("could not move it to {}", home.display()))?;
+    fs::remove_dir_all(&draft)?;
+    Ok(home)
+}
+
+fn download(directory: &Path) -> Result<()> {
+    let packages = PACKAGES.map(String::from);
+    if !apt::offers(&packages)? {
+        return Err(Missing::error(
+            "Prometheus and Alertmanager are needed, as Debian packages",
+            apt::by_hand(&packages),
+        ));
+    }
+    let mut download = Command::new("apt-get");
+    download.current_dir(directory).args(["download", "-q"]).args(PACKAGES);
+    if is_root() {
+        // apt's own user can't write to root's cache.
+        download.args(["-o", "APT::Sandbox::User=root"]);
+    }
+    run_aloud("fetching Prometheus and Alertmanager; neither is installed nor started", &mut download)
+}
