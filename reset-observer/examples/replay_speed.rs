@@ -1,10 +1,10 @@
-//! How fast recordings are replayed on one core. Run by `cargo xtask bench replay`.
+//! How fast recordings are replayed on one core, by its own time. Run by `cargo xtask bench replay`.
 //!
 //! Each recording of a directory is multiplied: copies of its records, each of other connections (ports) and later than the
 //! one before, so that those of [`AT_A_TIME`] copies are open side by side. It is read, decoded, correlated, classified and
 //! written as JSON lines that go nowhere: every verdict, and then once more only those that `replay` shows without `--all`.
 
-use std::{env, fs, io, path::Path, time::Duration, time::Instant};
+use std::{env, fs, io, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use reset_observer::{
@@ -20,6 +20,7 @@ use reset_observer::{
     verdict::Cause,
 };
 use reset_observer_ebpf::record::RawRecord;
+use rustix::time::{ClockId, clock_gettime};
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 /// Records of each recording, multiplied.
@@ -66,9 +67,15 @@ fn rate(records: u64, time: Duration) -> f64 {
     records as f64 / time.as_secs_f64()
 }
 
-/// Replays a recording as the program does; gives its records, the verdicts shown, and how long that took.
+/// What this thread has taken of a processor, whatever else runs on this machine.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// Replays a recording as the program does; gives its records, the verdicts shown, and the time of a processor that took.
 fn replay(recording: &[u8], all: bool) -> Result<(u64, u64, Duration)> {
-    let started = Instant::now();
+    let started = processor_time();
     let mut reader = Reader::open(recording)?;
     let (mut player, clock) = (Player::new(reader.header()), reader.header().clock());
     let (mut output, mut summary, mut shown) = (JsonLines::new(io::sink(), clock), Summary::start(KernelTime(0)), 0);
@@ -94,7 +101,7 @@ fn replay(recording: &[u8], all: bool) -> Result<(u64, u64, Duration)> {
             Step::Nothing | Step::Ready(_) | Step::Counts(..) | Step::Mark(..) | Step::End(..) => {}
         }
     }
-    Ok((player.pipeline().counts().decoded, shown, started.elapsed()))
+    Ok((player.pipeline().counts().decoded, shown, processor_time() - started))
 }
 
 /// The recording with its middle many times over, and how many records that makes.

@@ -28,11 +28,6 @@ impl Recording {
         Ok(Self { name: name.to_owned(), file: directory.path().join("session.rec"), directory })
     }
 
-    /// Whether recordings are to be kept: each trial has an observer of its own then.
-    pub fn is_wanted() -> bool {
-        env::var_os(DIRECTORY).is_some()
-    }
-
     /// Where it is.
     pub fn file(&self) -> &Path {
         &self.file

@@ -111,18 +111,13 @@ pub fn hold_in(scenario: &Scenario, cell: Cell, observer: &Observer) -> Result<O
 /// For a test: acts the scenario under an observer of its own, and panics with the whole story if it is misnamed.
 ///
 /// Without root there is no lab, and the test says so.
-pub fn assert_named(name: &str, family: Family) {
-    assert_named_with(name, family, &[]);
-}
-
-/// The same, with further arguments to the observer.
 #[expect(clippy::panic, reason = "this is a test's assertion")]
-fn assert_named_with(name: &str, family: Family, arguments: &[&str]) {
+pub fn assert_named(name: &str, family: Family) {
     if let Err(reason) = programs::require_root() {
         println!("left out: {name}: {reason}");
         return;
     }
-    match try_alone_with(name, family, arguments) {
+    match try_alone(name, family) {
         Ok(outcome) => {
             let faults = &outcome.faults;
             println!("{}: {} {}", outcome.word(), name, outcome.told());
@@ -132,16 +127,12 @@ fn assert_named_with(name: &str, family: Family, arguments: &[&str]) {
     }
 }
 
-/// For a test: acts scenarios side by side under one observer, and panics with the whole story of those misnamed. Where
-/// recordings are to be kept, one after another, so that each has its own.
+/// For a test: acts scenarios side by side under one observer, and panics with the whole story of those misnamed. What
+/// the observer recorded replays to what it said.
 #[expect(clippy::panic, reason = "this is a test's assertion")]
 pub fn assert_all_named(names: &[&str], family: Family) {
     if let Err(reason) = programs::require_root() {
         println!("left out: {names:?}: {reason}");
-        return;
-    }
-    if Recording::is_wanted() {
-        names.iter().for_each(|name| assert_named_with(name, family, &CLIENTS_TOO));
         return;
     }
     match try_together(names, family) {
@@ -154,7 +145,9 @@ pub fn assert_all_named(names: &[&str], family: Family) {
 fn try_together(names: &[&str], family: Family) -> Result<Vec<String>> {
     let _machine = MachineLock::take()?;
     let scenarios = names.iter().map(|name| scenario::named(name)).collect::<Result<Vec<_>>>()?;
-    let mut observer = Observer::observe_with(&CLIENTS_TOO)?;
+    let more = names.len() - 1;
+    let recording = Recording::of(&format!("{}-and-{more}-more-{}", names[0], word(family)))?;
+    let mut observer = Observer::observe_with(&[&recording.arguments()?, &CLIENTS_TOO[..]].concat())?;
     let mut wrong = Vec::new();
     let mut outcomes = Vec::new();
     for group in scenarios.chunks(SIDE_BY_SIDE) {
@@ -183,20 +176,27 @@ fn try_together(names: &[&str], family: Family) -> Result<Vec<String>> {
     wrong.extend(
         outcomes.iter().filter(|one| !one.faults.is_empty()).map(|one| format!("{}: {}", one.name, one.told())),
     );
+    recording.check(&observer.lines(0))?;
+    if wrong.is_empty() {
+        recording.keep(&observer.lines(0))?;
+    }
     Ok(wrong)
+}
+
+const fn word(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "ipv4",
+        Family::V6 => "ipv6",
+    }
 }
 
 /// Acts a scenario under an observer of its own, and judges it once more when both are gone. What the observer recorded
 /// replays to what it said.
 pub(crate) fn try_alone(name: &str, family: Family) -> Result<Outcome> {
-    try_alone_with(name, family, &[])
-}
-
-fn try_alone_with(name: &str, family: Family, arguments: &[&str]) -> Result<Outcome> {
     let _machine = MachineLock::take()?;
     let scenario = scenario::named(name)?;
-    let recording = Recording::of(&format!("{name}-{}", if family == Family::V6 { "ipv6" } else { "ipv4" }))?;
-    let mut observer = Observer::observe_with(&[&recording.arguments()?, arguments].concat())?;
+    let recording = Recording::of(&format!("{name}-{}", word(family)))?;
+    let mut observer = Observer::observe_with(&recording.arguments()?)?;
     let mut outcome = hold(&scenario, family, &observer)?;
     let (status, summary) = observer.finish()?;
     outcome.judge_aftermath(&observer);
