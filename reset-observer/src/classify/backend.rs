@@ -93,11 +93,15 @@ pub(super) fn aborted(facts: &Facts<'_>) -> Option<Decision> {
 /// been used. Right after the last exchange no idle timer can have been over, of the backend's or of a middlebox's; so it
 /// was the request, or the message. A middlebox that throws out connections in use would look the same.
 pub(super) fn aborted_in_use(facts: &Facts<'_>) -> Option<Decision> {
-    let in_use = facts.idle_before_request().or_else(|| facts.idle_now()).is_some_and(|gap| gap <= IN_USE);
-    if !facts.reset_received() || facts.fin_seen() || !facts.flight_never_acked() || !facts.reused() || !in_use {
+    if !facts.reset_received() || facts.fin_seen() || !facts.flight_never_acked() || !facts.reused() || !in_use(facts) {
         return None;
     }
     facts.decide(Cause::BackendAbort, Confidence::Low)
+}
+
+/// The last exchange had been over for no longer than any idle timeout when the request was sent.
+pub(super) fn in_use(facts: &Facts<'_>) -> bool {
+    facts.idle_before_request().or_else(|| facts.idle_now()).is_some_and(|gap| gap <= IN_USE)
 }
 
 /// A FIN says that all was sent, and a reset after it that something of this end's lay unread: a farewell, in the usual case.

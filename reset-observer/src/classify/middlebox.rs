@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Decision, facts::Facts};
+use super::{Decision, backend, facts::Facts};
 use crate::verdict::{Cause, Confidence, Evidence};
 
 /// No middlebox forgets a connection sooner than this, and few connections in use pause that long.
@@ -67,12 +67,14 @@ pub(super) fn swallowed(facts: &Facts<'_>) -> Option<Decision> {
     facts.decide_by(Evidence::NobodyAnswered, Cause::MiddleboxIdleDrop, Confidence::Medium)
 }
 
-/// A reset of an unacknowledged request, without a FIN before it, that was not seen to come from the backend.
+/// A reset of an unacknowledged request, without a FIN before it, that was not seen to come from the backend. Not on a
+/// connection in use: nobody forgets that for idleness, and its few round trips so far may all have been slow ones.
 fn lost_without_trace(facts: &Facts<'_>) -> bool {
     facts.reset_received()
         && !facts.fin_seen()
         && facts.flight_never_acked()
         && facts.reused()
+        && !backend::in_use(facts)
         && !facts.peer_sent()
         && !facts.rst_of_live_socket()
 }

@@ -51,14 +51,20 @@ pub(super) fn handshake_given_up(facts: &Facts<'_>) -> Option<Decision> {
         return None;
     }
     let by = |cause, confidence| facts.decide_by(Evidence::HandshakeUnanswered, cause, confidence);
-    match given_up.event {
-        Event::Failed { error: ECONNREFUSED } => by(Cause::ConnectionRefused, Confidence::Medium),
-        Event::Failed { .. } => by(Cause::Unknown, Confidence::Low),
-        _ if facts.log_says_timed_out() => by(Cause::ProxyTimeout, Confidence::High),
-        _ if facts.log_says_client_left() => by(Cause::ClientAbort, Confidence::High),
-        _ if facts.waited_timeout() && !facts.log_says_nothing() => by(Cause::ProxyTimeout, Confidence::Medium),
-        _ if facts.case.client_left => by(Cause::ClientAbort, Confidence::Medium),
-        _ => by(Cause::Unknown, Confidence::Low),
+    if let Event::Failed { error } = given_up.event {
+        let refused = error == ECONNREFUSED;
+        return if refused {
+            by(Cause::ConnectionRefused, Confidence::Medium)
+        } else {
+            by(Cause::Unknown, Confidence::Low)
+        };
+    }
+    match () {
+        () if facts.log_says_timed_out() => by(Cause::ProxyTimeout, Confidence::High),
+        () if facts.log_says_client_left() => by(Cause::ClientAbort, Confidence::High),
+        () if facts.waited_timeout() && !facts.log_says_nothing() => by(Cause::ProxyTimeout, Confidence::Medium),
+        () if facts.case.client_left => by(Cause::ClientAbort, Confidence::Medium),
+        () => by(Cause::Unknown, Confidence::Low),
     }
 }
 

@@ -82,7 +82,7 @@ fn ignoring(family: Family) -> Plan {
 fn introduce(stage: &Stage) -> Result<usize> {
     let status = stage.client()?.get("/ok")?.status;
     ensure!(status == 200, "the lab itself: the client got {status}, not 200");
-    stage.backend()?.wait_until_all_closed()?;
+    stage.backend()?.wait_for("idle_close", 0)?;
     std::thread::sleep(ARRIVES_WITHIN);
     Ok(stage.backend()?.told())
 }

@@ -80,6 +80,9 @@ const PREMATURE: &str = "upstream prematurely closed connection while reading re
 /// Within this time a FIN of the backend's has come to nginx, on every road and a busy machine.
 const ARRIVES_WITHIN: Duration = Duration::from_millis(100);
 
+/// The observer waits so long for a request in a connection that looks idle, before it learns from its end.
+const LEARNED_WITHIN: Duration = Duration::from_millis(1600);
+
 /// Wherever connections are kept and nginx may try again.
 const KEPT: Cells = Cells { speeches: &[Plain, Tls, Chunked, Down], ..Cells::OWN };
 
@@ -201,11 +204,13 @@ fn unread(stage: &mut Stage) -> Result<Truth> {
 fn show_idle_timeout(stage: &Stage, client: &mut Client) -> Result<Vec<u16>> {
     let mut statuses = Vec::new();
     for _ in 0..3 {
+        let before = stage.backend()?.told();
         statuses.push(client.get("/ok")?.status);
-        stage.backend()?.wait_until_all_closed()?;
+        stage.backend()?.wait_for("idle_close", before)?;
         // The FIN must have come, or the next request would be a race as well.
         thread::sleep(ARRIVES_WITHIN);
     }
+    thread::sleep(LEARNED_WITHIN);
     Ok(statuses)
 }
 

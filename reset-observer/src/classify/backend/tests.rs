@@ -25,3 +25,10 @@ fn a_reset_of_a_connection_in_use_is_most_likely_an_abort_and_of_a_paused_one_no
     let no_clock = Snapshot { idle_before_request: None, idle_now: None, ..after(4) };
     assert_eq!(said_of_a_reset(no_clock), (Cause::Unknown, Confidence::Low));
 }
+
+#[test]
+fn a_reset_in_use_that_comes_a_little_sooner_than_the_few_round_trips_so_far_is_no_middleboxs() {
+    let sent = at(1979);
+    let sooner = Snapshot { clock: sent.after(Duration::from_millis(10)), ..requested(sent, Duration::from_millis(4)) };
+    assert_eq!(said_of_a_reset(sooner), (Cause::BackendAbort, Confidence::Low));
+}
