@@ -52,7 +52,7 @@ pub(super) fn wants_block(name: &[u8], parent: &[u8]) -> Option<bool> {
 pub(super) const PASSING: [&str; 6] = ["proxy_", "fastcgi_", "uwsgi_", "scgi_", "grpc_", "memcached_"];
 
 /// The settings of those modules that matter here, after the prefix.
-pub(super) const PASS_SETTINGS: [&str; 14] = [
+pub(super) const PASS_SETTINGS: [&str; 15] = [
     "pass",
     "connect_timeout",
     "send_timeout",
@@ -67,6 +67,7 @@ pub(super) const PASS_SETTINGS: [&str; 14] = [
     "buffering",
     "request_buffering",
     "keep_conn",
+    "ssl",
 ];
 
 /// Other directives that this reader looks at.
