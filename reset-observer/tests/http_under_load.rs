@@ -45,7 +45,7 @@ const VERDICT: &str = r#"{"id":"0123456789ab","cause":"keepalive_race","confiden
  "remote":{"addr":"10.99.2.1","port":3000},"tcp_state":null,"netns":1,"process":null,"container":null,
  "remote_container":null,"upstream":null,"timing":{"connection_age_ms":3561.2,"idle_before_request_ms":3532.0,
  "since_request_us":120,"rtt_min_us":58},"bytes":null,"rst":null,"reset_reason":null,"backend":null,
- "evidence":["fin_seen","flight_never_acked"],"request":null,"advice":"set keepalive_timeout 800ms"}"#;
+ "evidence":["fin_seen","flight_never_acked"],"would_raise":[],"episode":null,"request":null,"advice":"set keepalive_timeout 800ms"}"#;
 
 struct Daemon {
     metrics: Mutex<Metrics>,

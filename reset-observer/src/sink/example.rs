@@ -1,7 +1,10 @@
-//! The verdict of the design's example, for the tests of all sinks.
+//! The verdict of the design's example, and an episode, for the tests of all sinks.
+
+use std::collections::BTreeMap;
 
 use crate::{
     container::{Container, Pod, Runtime},
+    episode::{Away, Episode},
     record::{KernelTime, TcpState},
     sink::clock::WallClock,
     verdict::{
@@ -91,5 +94,25 @@ pub(crate) fn bare_verdict() -> Verdict {
         request: None,
         advice: None,
         ..verdict()
+    }
+}
+
+/// A crash that cut seven connections.
+pub(crate) fn episode() -> Episode {
+    Episode {
+        id: "10.99.2.1:3000-5000".into(),
+        upstream: UpstreamLabel { name: Some("backend".into()), server: "10.99.2.1:3000".into() },
+        cause: Cause::BackendCrash,
+        confidence: Confidence::High,
+        from: KernelTime(2_000_000_000),
+        to: KernelTime(3_000_000_000),
+        connections: 7,
+        refused: 0,
+        requests: BTreeMap::new(),
+        causes: BTreeMap::new(),
+        away: Away::default(),
+        process: None,
+        exit: None,
+        oom_killed: false,
     }
 }

@@ -1,8 +1,6 @@
-use std::collections::BTreeMap;
-
 use super::page;
 use crate::{
-    episode::{Away, Episode},
+    episode::Episode,
     record::KernelTime,
     sink::{
         example,
@@ -11,7 +9,7 @@ use crate::{
         overview::{Overview, Own, Server},
         upstream::{LearnedTimeout, NginxTimeout, Upstream},
     },
-    verdict::{Cause, Confidence, Request, UpstreamLabel, Verdict},
+    verdict::{Cause, Request, UpstreamLabel, Verdict},
 };
 
 fn overview(history: &History, upstreams: Vec<Upstream>) -> Overview {
@@ -74,22 +72,8 @@ fn a_verdict_shows_with_its_evidence_its_advice_and_its_bar() {
 fn an_episode_shows_as_a_sentence_and_its_names_cannot_become_markup() {
     let mut history = History::new();
     assert!(!page(&overview(&history, Vec::new()), "n0nce").contains("Crashes and restarts"));
-    history.add_episode(Episode {
-        id: "10.99.2.1:3000-5000".into(),
-        upstream: UpstreamLabel { name: Some("<b>backend".into()), server: "10.99.2.1:3000".into() },
-        cause: Cause::BackendCrash,
-        confidence: Confidence::High,
-        from: KernelTime(2_000_000_000),
-        to: KernelTime(3_000_000_000),
-        connections: 7,
-        refused: 0,
-        requests: BTreeMap::new(),
-        causes: BTreeMap::new(),
-        away: Away::default(),
-        process: None,
-        exit: None,
-        oom_killed: false,
-    });
+    let upstream = UpstreamLabel { name: Some("<b>backend".into()), server: "10.99.2.1:3000".into() };
+    history.add_episode(Episode { upstream, ..example::episode() });
     let page = page(&overview(&history, Vec::new()), "n0nce");
     assert!(page.contains("Crashes and restarts") && page.contains("connections cut 7, refused 0."));
     assert!(page.contains("&lt;b&gt;backend: backend_crash (high)") && !page.contains("<b>backend"));
@@ -138,7 +122,7 @@ fn nothing_is_loaded_from_outside_and_no_style_or_script_is_without_a_nonce() {
 
 #[test]
 fn the_style_knows_every_cause_in_light_and_in_dark() {
-    for cause in crate::verdict::Cause::ALL {
+    for cause in Cause::ALL {
         assert_eq!(super::STYLE.matches(&format!("--{cause}: #")).count(), 2, "{cause}");
         for rule in [format!(".{cause} {{ fill"), format!(".badge.{cause} {{"), format!("i.{cause} {{")] {
             assert!(super::STYLE.contains(&rule), "{rule}");

@@ -9,7 +9,9 @@ use crate::{
         error_log::{join::JoinCounts, line::Kind},
         upstream_settings::UpstreamSettings,
     },
+    own_process::OwnProcess,
     sample::{configured, keeping, keeping_nothing},
+    sandbox::Sandbox,
     sink::example,
     verdict::Impact,
 };
@@ -229,12 +231,14 @@ fn the_programs_cost_shows_once_the_kernel_tells_and_never_goes_back() {
 fn complete() -> Metrics {
     let mut metrics = metrics();
     metrics.observe_verdict(&example::verdict());
+    metrics.observe_episode(&example::episode());
     metrics.set_sent_by_reason("tcp_abort_on_close", 4);
     let named = UpstreamLabel { name: Some("backend".into()), server: "10.0.0.2:3000".into() };
     metrics.set_upstreams(&[Sides { upstream: named, ..sides("10.0.0.2:3000", Some(configured())) }]);
     metrics.set_feature("reset_reason", true);
     metrics.set_attached("tcp_send_reset");
     metrics.set_reload(ConfigFile::Web, true);
+    metrics.set_sandbox(&Sandbox { measures: Vec::new() });
     let time = Duration::from_nanos(2_500);
     metrics.set_program_runs(&ProgramRuns { program: "tcp_send_reset".into(), runs: 3, time });
     metrics.set_process(&OwnProcess { cpu: Duration::from_millis(1500), open_fds: 7, ..OwnProcess::default() });

@@ -133,5 +133,5 @@ fn no_nginx_and_losses_are_said() {
 #[test]
 fn a_mark_is_said_at_its_time() {
     let text = shown(Look::PLAIN, |table| table.mark(&Mark { at: KernelTime(0), number: 1 }).unwrap());
-    assert!(text.contains("13:45:00.000  Marked:") && text.contains("compared with what came before"), "{text}");
+    assert!(text.contains("13:45:00.000 Marked:") && text.contains("compared with what came before"), "{text}");
 }
