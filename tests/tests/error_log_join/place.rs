@@ -137,13 +137,11 @@ impl Place {
     }
 }
 
-/// Servers that fail requests, one that does not, and the addresses of all, which begin so far behind the first.
-fn servers(
-    net: &Topology,
-    dir: &Path,
-    failing: u32,
-    skip: u32,
-) -> Result<(Vec<(SocketAddr, Backend)>, Backend, Vec<SocketAddr>)> {
+/// Servers that fail requests, one that does not, and the addresses of all.
+type Servers = (Vec<(SocketAddr, Backend)>, Backend, Vec<SocketAddr>);
+
+/// Starts as many servers as shall fail requests and one that does not, so far behind the first address.
+fn servers(net: &Topology, dir: &Path, failing: u32, skip: u32) -> Result<Servers> {
     let IpAddr::V4(first) = net.backend_address() else { anyhow::bail!("no IPv4") };
     let address = |more: u32| SocketAddr::new(IpAddr::V4((u32::from(first) + more).into()), BACKEND_PORT);
     let servers: Vec<SocketAddr> = (skip..=skip + failing).map(address).collect();
