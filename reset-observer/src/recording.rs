@@ -3,7 +3,7 @@
 //! A recording is a line of JSON that says what it is ([`Header`]), and blocks ([`block`]) of entries ([`entry`]): each
 //! record as the kernel wrote it, whose it was by the answer of [`crate::attribute`], lines of nginx's error log, and the
 //! instants at which verdicts were asked for. [`tape`] writes entries, [`player`] hands them to a pipeline again. All of
-//! this is pure but [`file`], which knows of the disk. `docs/recordings.md` describes the format.
+//! this is pure but [`mod@file`], which knows of the disk. `docs/recordings.md` describes the format.
 
 pub mod block;
 pub mod entry;
