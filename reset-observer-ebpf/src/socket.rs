@@ -81,6 +81,7 @@ pub(crate) fn is_unanswered(socket: u64) -> bool {
         since => since > 0,
     }
 }
+
 /// What the kernel counts a FIN for in the bytes received.
 const FIN_BYTES: u64 = 1;
 

@@ -278,4 +278,10 @@ impl Record {
         let is_reset = |packet: &Packet| packet.tcp_flags & RST != 0;
         self.event == Event::ResetReceived && self.packet.is_some_and(|packet| !is_reset(&packet))
     }
+
+    /// Whether this end's kernel sent a reset because data came after the end had closed.
+    #[must_use]
+    pub const fn answers_data_after_close(&self) -> bool {
+        matches!(self.event, Event::ResetSent { data_after_close: true, .. })
+    }
 }

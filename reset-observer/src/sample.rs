@@ -135,15 +135,19 @@ pub(crate) fn from_port(port: u16, mut event: Attributed) -> Attributed {
 
 /// A connection to the server that was refused.
 pub(crate) fn refused(ms: u64) -> Attributed {
-    let nothing = Snapshot {
+    from_port(50_460, reset(ms, TcpState::SynSent, handshake()))
+}
+
+/// A connection on which nothing but the handshake's segments went.
+pub(crate) fn handshake() -> Snapshot {
+    Snapshot {
         bytes_sent: 0,
         bytes_acked: 0,
         bytes_received: 0,
         last_payload: None,
         first_transmit_at: None,
         ..idle(Duration::ZERO)
-    };
-    from_port(50_460, reset(ms, TcpState::SynSent, nothing))
+    }
 }
 
 /// The backend's end of the same connection: its process closes it while ending like this.

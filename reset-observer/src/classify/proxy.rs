@@ -103,11 +103,10 @@ pub(super) fn reset_by_this_end(facts: &Facts<'_>) -> Option<Decision> {
     if facts.reset_received() || facts.fin_seen() || connection.abandoned().is_some() {
         return None;
     }
-    let after_close = matches!(sent.event, Event::ResetSent { data_after_close: true, .. });
     if facts.case.client_left {
         return facts.decide_by(Evidence::ClientLeftBefore, Cause::ClientAbort, Confidence::Medium);
     }
-    if after_close {
+    if sent.answers_data_after_close() {
         // nginx had closed its end and a response came all the same: it had given up on it, for which the socket
         // knows no reason.
         return facts.decide_by(Evidence::DataAfterClose, Cause::Unknown, Confidence::Low);

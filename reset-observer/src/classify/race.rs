@@ -2,7 +2,7 @@
 
 use super::{Decision, facts::Facts};
 use crate::{
-    record::{Event, Record},
+    record::Record,
     verdict::{Cause, Confidence},
 };
 
@@ -39,8 +39,7 @@ pub(super) fn reset_at_the_learned_timeout(facts: &Facts<'_>) -> Option<Decision
 /// met data on a closed socket.
 fn met_a_closed_socket(facts: &Facts<'_>) -> bool {
     let sent = facts.case.peer.as_ref().and_then(|peer| peer.sent());
-    let after_close = |sent: &Record| matches!(sent.event, Event::ResetSent { data_after_close: true, .. });
-    sent.is_some_and(after_close) && facts.flight_never_acked()
+    sent.is_some_and(Record::answers_data_after_close) && facts.flight_never_acked()
 }
 
 /// The backend on this host closed a pooled connection without having read the request: not for what was in it. Few

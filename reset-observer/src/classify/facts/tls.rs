@@ -94,9 +94,8 @@ impl Facts<'_> {
     /// this host, tells how long that was.
     pub(in crate::classify) fn farewell_after_close(&self) -> bool {
         let connection = &self.case.connection;
-        let late = |sent: &Record| matches!(sent.event, Event::ResetSent { data_after_close: true, .. });
         let done = connection.abandoned().is_none() && connection.reset().is_none();
-        if self.tls() == Some(false) || !done || !connection.sent().is_some_and(late) {
+        if self.tls() == Some(false) || !done || !connection.sent().is_some_and(Record::answers_data_after_close) {
             return false;
         }
         let peer = self.case.peer.as_ref().and_then(|peer| peer.reset()?.snapshot);

@@ -7,7 +7,9 @@ use crate::{
     correlate::{Case, Correlator, Logged},
     nginx::error_log::line::Kind,
     record::{Exit, LastPayload, Snapshot},
-    sample::{acknowledged, at, configured, fin, from_port, idle, joined, proxy, refused, requested, upstream},
+    sample::{
+        acknowledged, at, configured, fin, from_port, handshake, idle, joined, proxy, refused, requested, upstream,
+    },
     verdict::Signal,
 };
 
@@ -40,15 +42,7 @@ fn gives_up(ms: u64) -> Attributed {
 
 /// nginx gives up the handshake that it began at 1 s.
 fn gives_up_handshake(ms: u64) -> Attributed {
-    let nothing = Snapshot {
-        bytes_sent: 0,
-        bytes_acked: 0,
-        bytes_received: 0,
-        last_payload: None,
-        first_transmit_at: None,
-        total_retransmits: 5,
-        ..idle(Duration::ZERO)
-    };
+    let nothing = Snapshot { total_retransmits: 5, ..handshake() };
     let mut event = upstream(ms, Event::ClosedUnacked, TcpState::SynSent, nothing);
     event.settings = Some(Arc::new(configured()));
     event

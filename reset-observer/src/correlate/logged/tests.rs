@@ -45,6 +45,16 @@ fn logs(desk: &mut LogDesk, path: &str, ms: u64) {
     desk.line(LOG, line(RESET, path), Written { earliest: at(ms), latest: at(ms) });
 }
 
+/// A desk at which the cases of these ends wait for their lines.
+fn awaiting(ends: &[Attributed]) -> LogDesk {
+    let mut desk = desk();
+    for end in ends {
+        desk.expect(end);
+        assert!(desk.complete(case(end)).is_none());
+    }
+    desk
+}
+
 fn request(case: &Case) -> Option<&str> {
     match &case.logged {
         Logged::Line(line) => line.request.as_deref(),
@@ -137,12 +147,7 @@ fn without_a_line_a_followed_log_says_nothing_happened_and_another_is_unknown() 
 
 #[test]
 fn two_ends_that_share_two_lines_share_what_those_have_in_common() {
-    let mut desk = desk();
-    let ends = [aborted(50_000, 2000), aborted(50_001, 2005)];
-    for end in &ends {
-        desk.expect(end);
-        assert!(desk.complete(case(end)).is_none());
-    }
+    let mut desk = awaiting(&[aborted(50_000, 2000), aborted(50_001, 2005)]);
     logs(&mut desk, "/a", 2010);
     logs(&mut desk, "/b", 2010);
     let ready = desk.poll(at(2400));
@@ -155,12 +160,7 @@ fn two_ends_that_share_two_lines_share_what_those_have_in_common() {
 
 #[test]
 fn a_line_that_may_be_of_either_of_two_ends_is_of_neither() {
-    let mut desk = desk();
-    let ends = [aborted(50_000, 2000), aborted(50_001, 2005)];
-    for end in &ends {
-        desk.expect(end);
-        assert!(desk.complete(case(end)).is_none());
-    }
+    let mut desk = awaiting(&[aborted(50_000, 2000), aborted(50_001, 2005)]);
     logs(&mut desk, "/a", 2010);
     let logged: Vec<Logged> = desk.poll(at(2400)).into_iter().map(|case| case.logged).collect();
     assert_eq!(logged, [Logged::Unknown, Logged::Unknown]);
@@ -168,9 +168,7 @@ fn a_line_that_may_be_of_either_of_two_ends_is_of_neither() {
 
 #[test]
 fn where_lines_were_lost_nothing_is_joined() {
-    let (mut desk, end) = (desk(), aborted(50_000, 2000));
-    desk.expect(&end);
-    assert!(desk.complete(case(&end)).is_none());
+    let mut desk = awaiting(&[aborted(50_000, 2000)]);
     logs(&mut desk, "/a", 2001);
     desk.disturb(at(2002));
     assert_eq!(desk.poll(at(2400)).pop().map(|case| case.logged), Some(Logged::Unknown));
@@ -178,12 +176,7 @@ fn where_lines_were_lost_nothing_is_joined() {
 
 #[test]
 fn the_end_of_a_session_gives_every_case_with_what_is_known() {
-    let mut desk = desk();
-    let ends = [aborted(50_000, 2000), aborted(50_001, 9000)];
-    for end in &ends {
-        desk.expect(end);
-        assert!(desk.complete(case(end)).is_none());
-    }
+    let mut desk = awaiting(&[aborted(50_000, 2000), aborted(50_001, 9000)]);
     logs(&mut desk, "/a", 2001);
     let cases = desk.flush();
     let known: Vec<_> = cases.iter().map(|case| (case.connection.ends().local.port(), request(case))).collect();
@@ -193,9 +186,7 @@ fn the_end_of_a_session_gives_every_case_with_what_is_known() {
 
 #[test]
 fn the_end_of_a_session_joins_nothing_where_lines_were_lost() {
-    let (mut desk, end) = (desk(), aborted(50_000, 2000));
-    desk.expect(&end);
-    assert!(desk.complete(case(&end)).is_none());
+    let mut desk = awaiting(&[aborted(50_000, 2000)]);
     logs(&mut desk, "/a", 2001);
     desk.disturb(at(2002));
     assert_eq!(desk.flush().pop().map(|case| case.logged), Some(Logged::Unknown));
