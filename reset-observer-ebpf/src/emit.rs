@@ -9,7 +9,7 @@ use aya_ebpf::{
     maps::{PerCpuArray, RingBuf, ring_buf::RingBufEntry},
 };
 use reset_observer_ebpf::{
-    WAKE_INTERVAL_NS, counter,
+    Rate, WAKE_INTERVAL_NS, counter,
     record::{Hook, RECORD_VERSION, RawRecord},
 };
 
@@ -20,7 +20,7 @@ static RECORDS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 #[map]
 static COUNTERS: PerCpuArray<[u64; counter::SLOTS as usize]> = PerCpuArray::with_max_entries(1, 0);
 
-/// One second of details of one kind, per CPU.
+/// Details of one kind that were given and not yet earned back, per CPU.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Allowance {
@@ -114,18 +114,19 @@ fn wake_flag(now: u64) -> u64 {
     }
 }
 
-/// Whether one more event of this kind may be detailed in this second, of `per_second`; counted under `left_out` if not.
+/// Whether one more event of this kind may be detailed; counted under `left_out` if not.
 #[inline(always)]
-pub(crate) fn is_allowed(kind: Rated, per_second: u64, left_out: u32) -> bool {
+pub(crate) fn is_allowed(kind: Rated, rate: Rate, left_out: u32) -> bool {
     let Some(allowance) = ALLOWANCES.get_ptr_mut(kind as u32) else { return false };
     // SAFETY: the slot belongs to this CPU, and a program is not interrupted by itself on one CPU.
     let allowance = unsafe { &mut *allowance };
     // SAFETY: a helper without arguments.
     let second = unsafe { bpf_ktime_get_ns() } / 1_000_000_000;
     if allowance.second != second {
-        *allowance = Allowance { second, used: 0 };
+        let earned = second.wrapping_sub(allowance.second).saturating_mul(rate.per_second);
+        *allowance = Allowance { second, used: allowance.used.saturating_sub(earned) };
     }
-    if allowance.used >= per_second {
+    if allowance.used >= rate.burst {
         count(left_out);
         return false;
     }

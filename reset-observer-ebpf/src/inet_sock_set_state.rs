@@ -2,7 +2,7 @@
 
 use aya_ebpf::programs::RawTracePointContext;
 use aya_log_ebpf::debug;
-use reset_observer_ebpf::{ORDINARY_FIN_DETAIL_PER_SECOND, counter, record::Hook};
+use reset_observer_ebpf::{ORDINARY_FIN_DETAIL, counter, record::Hook};
 
 use crate::{
     accepted,
@@ -50,7 +50,7 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
 
 #[inline(always)]
 fn fin_received(ctx: &RawTracePointContext, sk: u64, old: u8, new: u8) {
-    let allowed = || is_allowed(Rated::OrdinaryFin, ORDINARY_FIN_DETAIL_PER_SECOND, counter::ORDINARY_FIN_NOT_DETAILED);
+    let allowed = || is_allowed(Rated::OrdinaryFin, ORDINARY_FIN_DETAIL, counter::ORDINARY_FIN_NOT_DETAILED);
     if !socket::response_just_came(sk) || allowed() {
         emit(ctx, sk, Hook::FinReceived, old, new);
     }

@@ -44,14 +44,24 @@ pub const MAX_OWNERS: u32 = 65_536;
 /// How many ports `--port` can name. The kernel side compares each one, so the list is short by design.
 pub const MAX_PORTS: usize = 16;
 
-/// How many detailed records of resets without a socket one CPU may emit in one second; the rest is only counted,
-/// so that a port scan cannot push out the records that matter.
-pub const SOCKETLESS_DETAIL_PER_SECOND: u64 = 64;
+/// How often one CPU may detail events of one kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// How many at once, after a quiet time.
+    pub burst: u64,
+    /// How many of those come back each second.
+    pub per_second: u64,
+}
+
+/// Detailed records of resets without a socket; the rest is only counted, so that a port scan cannot push out the records
+/// that matter.
+pub const SOCKETLESS_DETAIL: Rate = Rate { burst: 64, per_second: 64 };
 
 /// How long after waking the reader of the ring a CPU submits records without waking it again. The reader must look again
 /// by itself at least this long after it found any.
 pub const WAKE_INTERVAL_NS: u64 = 10_000_000;
 
-/// How many FINs that follow a response at once one CPU may detail in one second. Where upstream connections are not kept,
-/// every request ends with one; only with nginx's error log do they tell anything.
-pub const ORDINARY_FIN_DETAIL_PER_SECOND: u64 = 256;
+/// Detailed FINs that follow a response at once. Where upstream connections are not kept, every request ends with one, and
+/// only nginx's error log tells which of them cut a response: the burst is for a server that cuts many at once, and 1.1 MiB
+/// of records.
+pub const ORDINARY_FIN_DETAIL: Rate = Rate { burst: 4096, per_second: 256 };

@@ -4,7 +4,7 @@
 use aya_ebpf::programs::RawTracePointContext;
 use aya_log_ebpf::debug;
 use reset_observer_ebpf::{
-    SOCKETLESS_DETAIL_PER_SECOND, counter,
+    SOCKETLESS_DETAIL, counter,
     record::{Hook, RawRecord, SocketKind, flag},
 };
 
@@ -54,7 +54,7 @@ pub(crate) fn handle(ctx: &RawTracePointContext) {
     if !is_observed(local_port, remote_port) {
         return;
     }
-    if sk == 0 && !is_allowed(Rated::Socketless, SOCKETLESS_DETAIL_PER_SECOND, counter::SOCKETLESS_NOT_DETAILED) {
+    if sk == 0 && !is_allowed(Rated::Socketless, SOCKETLESS_DETAIL, counter::SOCKETLESS_NOT_DETAILED) {
         return;
     }
     let Some(mut entry) = reserve(Hook::SendReset) else { return };
