@@ -203,6 +203,8 @@ fn limits_of_every_kind_are_told_apart() {
 
 #[test]
 fn rarer_ends_are_named_too() {
-    // Not `control_early_answer`: at times the end of a refused upload is still called a race (medium), 0.7 ms after the opening.
-    assert_all_named(&["crash_oom", "race_fin_lost", "abort_backpressure", "control_reload"], V4);
+    assert_all_named(
+        &["crash_oom", "race_fin_lost", "abort_backpressure", "control_reload", "control_early_answer"],
+        V4,
+    );
 }

@@ -1,5 +1,7 @@
 //! This host's own doing, and ends before or on the client's side of the request.
 
+use std::time::Duration;
+
 use super::{Decision, facts::Facts};
 use crate::{
     record::{Event, TcpState},
@@ -7,6 +9,9 @@ use crate::{
 };
 
 const ECONNREFUSED: i32 = 111;
+
+/// nginx reads what has come in the next turn of its event loop.
+const ANSWERED_JUST_NOW: Duration = Duration::from_millis(50);
 
 /// The worker that held the connection was dying when it reset or closed it.
 pub(super) fn worker_died(facts: &Facts<'_>) -> Option<Decision> {
@@ -126,11 +131,16 @@ pub(super) fn waited_for_a_timeout(facts: &Facts<'_>) -> Option<Decision> {
 }
 
 /// nginx closed with a request outstanding: for a client that left, of which it says nothing at its usual log level, or
-/// for a reason that nobody knows.
+/// for a reason that nobody knows. If payload had come just then, that was an answer to a request whose rest was still
+/// on its way.
 pub(super) fn closed_with_a_request_outstanding(facts: &Facts<'_>) -> Option<Decision> {
-    facts.case.connection.abandoned()?;
+    let closed = facts.case.connection.abandoned()?;
     if facts.case.client_left {
         return facts.decide_by(Evidence::ClientLeftBefore, Cause::ClientAbort, Confidence::Medium);
+    }
+    let received = closed.snapshot.and_then(|snapshot| snapshot.since_last_receive);
+    if facts.flight_never_acked() && received.is_some_and(|since| since <= ANSWERED_JUST_NOW) {
+        return facts.harmless(Confidence::Low);
     }
     facts.decide(Cause::Unknown, Confidence::Low)
 }

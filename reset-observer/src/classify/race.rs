@@ -1,6 +1,6 @@
 //! The keepalive race: nginx sent a request on a pooled connection that the backend was closing for idleness.
 
-use super::{Decision, facts::Facts};
+use super::{Decision, backend::in_use, facts::Facts};
 use crate::{
     record::Record,
     verdict::{Cause, Confidence},
@@ -21,8 +21,10 @@ pub(super) fn closed_while_the_request_crossed(facts: &Facts<'_>) -> Option<Deci
         // The server went away while the request was on its way: not for idleness.
         return facts.decide(Cause::BackendCrash, Confidence::Medium);
     }
-    // Over TLS it may be the first request, and the connection one that was turned away after its handshake.
-    let confidence = if facts.reuse().is_some() { Confidence::High } else { Confidence::Medium };
+    // Over TLS it may be the first request, and the connection one that was turned away after its handshake. In use it may
+    // be the rest of a long request that was answered before it was read to its end.
+    let sure = facts.reuse().is_some() && !in_use(facts);
+    let confidence = if sure { Confidence::High } else { Confidence::Medium };
     facts.decide(Cause::KeepaliveRace, confidence)
 }
 
@@ -43,10 +45,11 @@ fn met_a_closed_socket(facts: &Facts<'_>) -> bool {
 }
 
 /// The backend on this host closed a pooled connection without having read the request: not for what was in it. Few
-/// reasons but idleness are left; a limit of requests per connection, or draining before a stop, are.
+/// reasons but idleness are left; a limit of requests per connection, or draining before a stop, are. In use it may be the
+/// rest of a long request that was answered before it was read to its end.
 pub(super) fn closed_with_the_request_unread(facts: &Facts<'_>) -> Option<Decision> {
     let unread = facts.peer_left_request_unread() || met_a_closed_socket(facts);
-    if !facts.reset_received() || !facts.reused() || !unread || facts.server_vanished() {
+    if !facts.reset_received() || !facts.reused() || !unread || in_use(facts) || facts.server_vanished() {
         return None;
     }
     facts.decide(Cause::KeepaliveRace, if facts.idle_matches() { Confidence::High } else { Confidence::Medium })

@@ -73,6 +73,19 @@ fn nginx_that_closes_when_its_timeout_is_over_gave_up_waiting() {
 }
 
 #[test]
+fn a_long_request_that_was_answered_before_its_end_was_sent_is_over() {
+    let closes = |since| {
+        let flight = requested(at(2000), Duration::ZERO);
+        let rest = Snapshot { unacked: 65_000, bytes_received: 200, since_last_receive: Some(since), ..flight };
+        let closed = upstream(2002, Event::ClosedUnacked, TcpState::Established, rest);
+        let sent = Event::ResetSent { active: false, data_after_close: true };
+        said(&case([closed, upstream(2003, sent, TcpState::FinWait1, rest)]))
+    };
+    assert_eq!(closes(Duration::from_millis(4)), (Cause::IdleClose, Confidence::Low));
+    assert_eq!(closes(SECOND).0, Cause::Unknown, "nothing came since the request");
+}
+
+#[test]
 fn a_handshake_that_is_given_up_after_its_timeout_is_a_timeout_too() {
     let waited = case([gives_up_handshake(61_004)]);
     assert_eq!(said(&waited), (Cause::ProxyTimeout, Confidence::Medium));
