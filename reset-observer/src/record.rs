@@ -279,9 +279,25 @@ impl Record {
         self.event == Event::ResetReceived && self.packet.is_some_and(|packet| !is_reset(&packet))
     }
 
-    /// Whether this end's kernel sent a reset because data came after the end had closed.
+    /// Whether this end's kernel sent a reset because data came after the end had closed. Data that came together with the
+    /// acknowledgement of the end's FIN is met without a word of a reset received ([source]): the state tells.
+    ///
+    /// [source]: https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_input.c#L6860-L6880
     #[must_use]
     pub const fn answers_data_after_close(&self) -> bool {
-        matches!(self.event, Event::ResetSent { data_after_close: true, .. })
+        match self.event {
+            Event::ResetSent { data_after_close: true, .. } => true,
+            Event::ResetSent { active: false, .. } => {
+                self.snapshot.is_some() && matches!(self.state_before, Some(TcpState::FinWait1 | TcpState::FinWait2))
+            }
+            Event::ResetSent { .. }
+            | Event::ResetReceived
+            | Event::FinReceived
+            | Event::ExitClose
+            | Event::ListenerExit
+            | Event::Retransmitted
+            | Event::ClosedUnacked
+            | Event::Failed { .. } => false,
+        }
     }
 }

@@ -132,14 +132,15 @@ pub(super) fn waited_for_a_timeout(facts: &Facts<'_>) -> Option<Decision> {
 
 /// nginx closed with a request outstanding: for a client that left, of which it says nothing at its usual log level, or
 /// for a reason that nobody knows. If payload had come just then, that was an answer to a request whose rest was still
-/// on its way.
+/// on its way; what was sent over TLS in the same turn of its event loop was a farewell.
 pub(super) fn closed_with_a_request_outstanding(facts: &Facts<'_>) -> Option<Decision> {
     let closed = facts.case.connection.abandoned()?;
     if facts.case.client_left {
         return facts.decide_by(Evidence::ClientLeftBefore, Cause::ClientAbort, Confidence::Medium);
     }
     let received = closed.snapshot.and_then(|snapshot| snapshot.since_last_receive);
-    if facts.flight_never_acked() && received.is_some_and(|since| since <= ANSWERED_JUST_NOW) {
+    let answered = facts.flight_never_acked() && received.is_some_and(|since| since <= ANSWERED_JUST_NOW);
+    if answered || facts.closed_right_after_sending(closed) {
         return facts.harmless(Confidence::Low);
     }
     facts.decide(Cause::Unknown, Confidence::Low)

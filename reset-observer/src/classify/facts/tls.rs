@@ -34,6 +34,9 @@ const SURELY_POOLED: Duration = Duration::from_millis(100);
 /// A handshake takes no longer, in the usual case.
 const SURELY_HANDSHAKEN: Duration = Duration::from_secs(2);
 
+/// A turn of nginx's event loop on a busy machine.
+const ONE_TURN: Duration = Duration::from_millis(10);
+
 /// A response that did not come for so long is awaited, not just over.
 const LONG_DUE: Duration = Duration::from_secs(1);
 
@@ -113,6 +116,17 @@ impl Facts<'_> {
         let unread = closed.and_then(|sent| sent.snapshot).map_or(0, |snapshot| snapshot.unread);
         // The FIN counts as a byte.
         self.tls() != Some(false) && connection.fin().is_some() && (1..=LONGEST_FAREWELL + 1).contains(&unread)
+    }
+
+    /// nginx closed in the turn of its event loop in which it sent something over TLS that the backend's kernel has taken
+    /// by now: a farewell, unless a response is long due. A request is not given up so soon.
+    pub(in crate::classify) fn closed_right_after_sending(&self, closed: &Record) -> bool {
+        self.tls() == Some(true)
+            && closed.snapshot.is_some_and(|snapshot| {
+                let due = snapshot.since_last_receive.is_none_or(|since| since >= LONG_DUE);
+                let sent = snapshot.first_transmit_at;
+                !due && sent.is_some_and(|sent| closed.at.since(sent) <= ONE_TURN)
+            })
     }
 
     /// nginx closed in the turn of its event loop in which it said farewell: it was done with the connection, unless a

@@ -111,11 +111,27 @@ fn a_crossing_of_what_may_be_a_first_request_is_no_certain_race() {
 }
 
 #[test]
+fn a_farewell_that_was_taken_before_nginx_closed_hurts_nobody() {
+    let closes = |tls, ms| {
+        let said = Snapshot { bytes_received: 2500, since_last_receive: Some(MOMENT), ..acknowledged(at(2000)) };
+        says(tls, [upstream(ms, Event::ClosedUnacked, TcpState::Established, said)])
+    };
+    assert_eq!(closes(Some(true), 2001), Cause::IdleClose);
+    assert_ne!(closes(Some(true), 2400), Cause::IdleClose, "that was a request");
+    assert_ne!(closes(Some(false), 2001), Cause::IdleClose);
+}
+
+#[test]
 fn farewells_that_cross_hurt_nobody() {
     let late = Event::ResetSent { active: false, data_after_close: true };
     let after_close = |tls| says(tls, [upstream(2000, late, TcpState::FinWait2, acknowledged(at(1999)))]);
     assert_eq!(after_close(Some(true)), Cause::IdleClose);
     assert_ne!(after_close(Some(false)), Cause::IdleClose);
+
+    let together = Event::ResetSent { active: false, data_after_close: false };
+    let with_ack = |tls| says(tls, [upstream(2000, together, TcpState::FinWait2, acknowledged(at(1999)))]);
+    assert_eq!(with_ack(Some(true)), Cause::IdleClose, "it came with the acknowledgement of this end's FIN");
+    assert_ne!(with_ack(Some(false)), Cause::IdleClose);
 
     let ours = Event::ResetSent { active: true, data_after_close: false };
     let said = Snapshot { bytes_sent: 578, bytes_received: 2500, ..acknowledged(at(1999)) };
