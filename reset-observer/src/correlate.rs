@@ -232,7 +232,9 @@ impl Correlator {
         let server = server.map(|server| server.facts(&connection, self.settle)).unwrap_or_default();
         let left = self.client_left.get(&ends.netns).copied();
         let client_left = left.is_some_and(|left| left <= at && at.since(left) <= CLIENT_LEFT_WITHIN);
-        if let Some(lesson) = Lesson::of(&connection, client_left) {
+        let ending = peer.as_ref().is_some_and(|peer| peer.exit().is_some());
+        let lesson = Lesson::of(&connection, client_left);
+        if let Some(lesson) = lesson.map(|lesson| if ending { lesson.of_an_ending_server() } else { lesson }) {
             self.server(ends.remote).learn(&lesson, at, &server);
             if let Some(opened) = connection.opened_at().filter(|_| lesson.is_close_for_idleness()) {
                 self.server(ends.remote).closed_for_idleness(at, at.since(opened));

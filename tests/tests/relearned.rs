@@ -48,7 +48,8 @@ fn replaced() -> Result<()> {
         }
     }
     thread::sleep(Duration::from_secs(3));
-    ensure!(learned_of_all(&fleet, &daemon)? == first, "the deploys changed what was learned");
+    let still = learned_of_all(&fleet, &daemon)?;
+    are_truths(&fleet, &still).with_context(|| format!("the deploys changed what was learned: {first:?}"))?;
     for index in 0..fleet.ships().len() {
         fleet.replace(index, after)?;
     }

@@ -198,6 +198,26 @@ fn the_idle_timeout_is_learned_from_clean_closes_and_not_from_a_crash() {
 }
 
 #[test]
+fn what_an_ending_process_closes_was_not_closed_for_idleness() {
+    let learned = |is_ending: bool| {
+        let mut correlator = Correlator::new(SETTLE);
+        for (port, ms) in [(1, 2000), (2, 4000), (3, 6000)] {
+            let mut ends = vec![from_port(port, fin(ms, idle(Duration::from_millis(500))))];
+            if is_ending {
+                let mut end = exit_close(ms, Exit::from_wait_code(0));
+                end.record.remote.set_port(port);
+                ends.push(end);
+            }
+            ends.into_iter().for_each(|event| correlator.handle(event));
+            correlator.poll(at(ms + 1900));
+        }
+        correlator.idle_timeouts().map(|(_, timeout)| timeout.value).next()
+    };
+    assert_eq!(learned(false), Some(Duration::from_millis(500)));
+    assert_eq!(learned(true), None);
+}
+
+#[test]
 fn the_same_addresses_used_again_are_another_connection() {
     for judged_in_time in [true, false] {
         let mut again = fin(2500, requested(at(2490), SECOND));

@@ -61,6 +61,12 @@ impl Lesson {
 }
 
 impl Lesson {
+    /// The same where the server's process on this host closed the connection in ending: not for idleness, nor what else it
+    /// closed at that moment.
+    pub(crate) fn of_an_ending_server(self) -> Self {
+        Self { idle: None, hurt: true, response: None, ..self }
+    }
+
     /// The server closed the connection because it had been idle for long enough.
     pub(crate) fn is_close_for_idleness(&self) -> bool {
         self.idle.is_some()
