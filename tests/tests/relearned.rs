@@ -37,12 +37,12 @@ fn replaced() -> Result<()> {
     are_truths(&fleet, &first)?;
     for index in 0..fleet.ships().len() {
         // What lies idle when the server is replaced is closed at once, whatever its age: younger than any timeout.
-        for _ in 0..CLOSES {
+        for round in 1..=CLOSES {
             let ship = fleet.ships().get(index).context("the lab itself: a ship is missing")?;
             let held: Vec<_> = (0..2).map(|_| fleet.client(ship)).collect::<Result<_>>()?;
             for mut client in held {
                 ensure!(client.get("/ok")?.status == 200, "the lab itself: no answer");
-                thread::sleep(Duration::from_millis(100));
+                thread::sleep(Duration::from_millis(100) * u32::try_from(round)?);
             }
             fleet.replace(index, before)?;
         }

@@ -9,8 +9,8 @@
 //! * A server that looks for idle connections once in a while closes them up to that period late ([gunicorn] each
 //!   second). Its samples scatter above the timeout; there must be more of them, nearly all within that scatter, and
 //!   the shortest stands for all.
-//! * If the newest three agree with each other and not with the estimate, the timeout was changed: older ones are
-//!   forgotten.
+//! * If the newest three agree with each other and are longer than the estimate, the timeout was changed: older ones are
+//!   forgotten. If they are shorter, six must: deploys at one and the same age are rare, and not unheard of.
 //!
 //! [gunicorn]: https://github.com/benoitc/gunicorn/blob/23.0.0/gunicorn/workers/gthread.py
 
@@ -40,6 +40,9 @@ const SCATTER: f64 = 0.6;
 
 /// Scattered samples are believed from this many on: a few of any kind could lie so.
 const ENOUGH_SCATTERED: usize = 6;
+
+/// So many that agree show that the timeout was made shorter.
+const ENOUGH_SHORTER: usize = 6;
 
 /// So many that agree are believed even if most others lie below.
 const ENOUGH_AMONG_OTHERS: usize = 4;
@@ -182,9 +185,8 @@ impl IdleSamples {
     fn forget_what_was_changed(&mut self) {
         let Some(grade) = self.instant.filter(|instant| !instant.spoiled).map(|instant| instant.grade) else { return };
         let samples = self.samples(grade);
-        let Some((older, newest)) = newest_of(&samples) else { return };
-        let changed = timeout(older, grade).is_some_and(|known| !newest.iter().any(|idle| known.covers(*idle)));
-        if changed && all_agree(newest) {
+        let longer = is_changed(&samples, ENOUGH_SAMPLES, grade, |idle, known| idle > known.value);
+        if longer || is_changed(&samples, ENOUGH_SHORTER, grade, |_, _| true) {
             self.settled.retain(|(_, known)| *known == grade);
             self.settled.keep_newest(ENOUGH_SAMPLES - 1);
             self.kept = None;
@@ -272,9 +274,18 @@ fn highest(sorted: &[Duration], least: usize, lowest: impl Fn(Duration) -> Durat
     })
 }
 
-/// The older samples, and as many of the newest as make an estimate.
-fn newest_of(samples: &[Duration]) -> Option<(&[Duration], &[Duration])> {
-    Some(samples.split_at(samples.len().checked_sub(ENOUGH_SAMPLES)?))
+/// Whether this many of the newest agree with each other, and none of them with the estimate of the older ones.
+fn is_changed(
+    samples: &[Duration],
+    many: usize,
+    grade: Grade,
+    counts: impl Fn(Duration, &IdleTimeout) -> bool,
+) -> bool {
+    let Some(older) = samples.len().checked_sub(many) else { return false };
+    let (older, newest) = samples.split_at(older);
+    let changed = timeout(older, grade)
+        .is_some_and(|known| newest.iter().all(|idle| !known.covers(*idle) && counts(*idle, &known)));
+    changed && all_agree(newest)
 }
 
 fn all_agree(samples: &[Duration]) -> bool {
@@ -293,7 +304,7 @@ fn scattered_up_to(shortest: Duration) -> Duration {
     )
 }
 
-const _: () = assert!(ENOUGH_SCATTERED <= KEPT && ENOUGH_SAMPLES <= KEPT);
+const _: () = assert!(ENOUGH_SCATTERED <= KEPT && ENOUGH_SAMPLES + ENOUGH_SHORTER <= KEPT);
 
 #[cfg(test)]
 mod tests;

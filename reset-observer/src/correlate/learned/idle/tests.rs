@@ -57,12 +57,12 @@ fn one_close_that_came_too_late_does_not_move_it() {
 }
 
 #[test]
-fn a_changed_timeout_is_believed_after_three_closes_in_either_direction() {
-    for (before, after) in [(60_000, 5000), (5000, 60_000), (5000, 4000), (75, 20_000)] {
+fn a_changed_timeout_is_believed_after_three_closes_if_it_is_longer_and_after_six_if_it_is_shorter() {
+    for (before, after, few) in [(60_000, 5000, 5), (5000, 60_000, 2), (5000, 4000, 5), (75, 20_000, 2)] {
         let mut samples = IdleSamples::default();
         closes(&mut samples, &[before; 16]);
-        closes(&mut samples, &[after, after]);
-        assert_eq!(value(&samples), Some(before), "two may have had other reasons");
+        closes(&mut samples, &vec![after; few]);
+        assert_eq!(value(&samples), Some(before), "so few may have had other reasons");
         closes(&mut samples, &[after]);
         assert_eq!(value(&samples), Some(after), "{before} ms became {after} ms");
         closes(&mut samples, &[after / 3, after]);
