@@ -14,6 +14,7 @@ mod memory;
 mod observe;
 mod recorder;
 mod replay;
+mod report_file;
 mod service;
 mod session;
 mod showing;

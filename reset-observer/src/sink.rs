@@ -25,6 +25,7 @@ pub mod losses;
 pub mod metrics;
 pub mod overview;
 pub mod page;
+pub mod report;
 pub mod servers;
 pub mod summary;
 pub mod table;

@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result};
 
 use super::{
     Failure,
+    report_file::ReportFile,
     showing::{Showing, outcome},
 };
 use crate::{
     cli::ReplayArgs,
-    counts::KernelCounts,
     recording::{
         Header, Redactor,
         entry::Entry,
@@ -19,6 +19,7 @@ use crate::{
         reader::Ending,
         tape::Tape,
     },
+    sink::report::Report,
 };
 
 mod compare;
@@ -42,6 +43,13 @@ fn show(args: &ReplayArgs, path: &Path) -> Result<()> {
     }
     let mut player = Player::new(&header);
     let mut showing = Showing::new(args.output, header.clock(), args.all, header.count);
+    let report = ReportFile::open(&args.report)?;
+    if report.is_some() {
+        showing.report_on(Report::new(header.clock()));
+    }
+    if header.redacted {
+        showing.caveat("Addresses, names, paths and hosts were replaced in the recording that this is made of.");
+    }
     let (mut last, mut ended) = (header.started_ns, false);
     while let Some(entry) = reader.next_entry().with_context(|| format!("cannot replay all of {}", path.display()))? {
         if let Entry::Due(at) = entry {
@@ -52,9 +60,10 @@ fn show(args: &ReplayArgs, path: &Path) -> Result<()> {
     }
     tell_ending(reader.ending(), path);
     if !ended {
-        showing.end(player.pipeline(), &KernelCounts::default(), last)?;
+        showing.caveat("The recording ends before its session did: what was not decided by then is left out.");
+        showing.end(player.pipeline(), None, last)?;
     }
-    Ok(())
+    showing.write_report(report.as_ref())
 }
 
 /// Shows a step, and says whether it was the last.
@@ -73,7 +82,7 @@ fn present(step: Step, showing: &mut Showing, player: &mut Player) -> Result<boo
         }
         Step::Mark(at, kernel) => showing.mark(player.pipeline(), &kernel, at)?,
         Step::End(at, kernel) => {
-            showing.end(player.pipeline(), &kernel, at)?;
+            showing.end(player.pipeline(), Some(&kernel), at)?;
             return Ok(true);
         }
     }

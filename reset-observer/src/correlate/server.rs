@@ -4,6 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::{
     Connection, Ends,
+    gaps::IdleGaps,
     learned::{IdleTimeout, Learned, Lesson, Stamp, cut_size},
     reuse::{ExpectedRaces, Reuse},
 };
@@ -46,6 +47,7 @@ pub struct Server {
     /// Upstream connections that its end cut, each once.
     cuts: VecDeque<Cut>,
     reuse: Reuse,
+    gaps: IdleGaps,
     learned: Learned,
     last_seen: Stamp,
 }
@@ -150,6 +152,7 @@ impl Server {
     /// Takes what the end of a connection teaches, beside what the server was doing then.
     pub(super) fn learn(&mut self, lesson: &Lesson, at: KernelTime, facts: &ServerFacts) {
         self.learned.take(lesson, at, facts.refused || facts.exit.is_some());
+        self.gaps.take(lesson);
         self.last_seen = Stamp::at(at);
     }
 
@@ -174,6 +177,11 @@ impl Server {
     #[must_use]
     pub fn learned(&self) -> &Learned {
         &self.learned
+    }
+
+    /// How long connections to it had lain idle.
+    pub(super) fn gaps(&self) -> &IdleGaps {
+        &self.gaps
     }
 
     pub(super) fn last_seen(&self) -> Stamp {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use super::{
-    Correlator, ExpectedRaces,
+    Correlator, ExpectedRaces, IdleGaps,
     learned::{IdleTimeout, Learned, Stamp},
     server::Server,
 };
@@ -96,6 +96,12 @@ impl Correlator {
     /// What was learned of each server's idle timeout.
     pub fn idle_timeouts(&self) -> impl Iterator<Item = (SocketAddr, IdleTimeout)> + '_ {
         self.servers.iter().filter_map(|(address, server)| Some((address, server.learned().idle_timeout()?)))
+    }
+
+    /// How long connections to a server had lain idle in this session; `None` if it is not known.
+    #[must_use]
+    pub fn idle_gaps(&self, server: &SocketAddr) -> Option<&IdleGaps> {
+        self.servers.get(server).map(Server::gaps)
     }
 
     /// All that was learned of each server, and how long before `now` it was last heard of.
