@@ -26,16 +26,18 @@ mod compare;
 
 /// Replays one recording, or copies it, or compares two.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
+    // Before the whole recording is read.
+    let report = ReportFile::open(&args.report).map_err(Failure::Prerequisite)?;
     match (&args.files[..], &args.redacted_copy) {
         ([path], Some(copy)) => redact(path, copy).map_err(Failure::Running),
-        ([path], None) => outcome(show(args, path)),
+        ([path], None) => outcome(show(args, path, report.as_ref())),
         ([before, after], _) => outcome(compare::compare(args, before, after)),
         // The command line takes one or two.
         (_, _) => Ok(()),
     }
 }
 
-fn show(args: &ReplayArgs, path: &Path) -> Result<()> {
+fn show(args: &ReplayArgs, path: &Path, report: Option<&ReportFile>) -> Result<()> {
     let mut reader = file::open(path)?;
     let mut header = reader.header().clone();
     if let Some(settle) = args.settle {
@@ -43,7 +45,6 @@ fn show(args: &ReplayArgs, path: &Path) -> Result<()> {
     }
     let mut player = Player::new(&header);
     let mut showing = Showing::new(args.output, header.clock(), args.all, header.count);
-    let report = ReportFile::open(&args.report)?;
     if report.is_some() {
         showing.report_on(Report::new(header.clock()));
     }
@@ -63,7 +64,7 @@ fn show(args: &ReplayArgs, path: &Path) -> Result<()> {
         showing.caveat("The recording ends before its session did: what was not decided by then is left out.");
         showing.end(player.pipeline(), None, last)?;
     }
-    showing.write_report(report.as_ref())
+    showing.write_report(report)
 }
 
 /// Shows a step, and says whether it was the last.

@@ -1,8 +1,9 @@
 //! How long connections to a server had lain idle, as distributions: what a timeout looks like before it is an estimate.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::learned::Lesson;
+use crate::nginx::upstream_settings::UpstreamSettings;
 
 /// Steps in a factor of ten: each is a quarter longer than the one before.
 const STEPS_OF_TEN: f64 = 10.0;
@@ -54,13 +55,18 @@ fn begin(step: usize) -> Duration {
 pub struct IdleGaps {
     /// When the server closed them.
     pub closed: Gaps,
+    /// What nginx was told for the server, as of the newest end of a connection, where that is known.
+    pub settings: Option<Arc<UpstreamSettings>>,
     /// When it took a request. Seldom known: the socket keeps the time before a request only until the response.
     pub served: Gaps,
 }
 
 impl IdleGaps {
     /// Takes what the end of a connection shows.
-    pub(super) fn take(&mut self, lesson: &Lesson) {
+    pub(super) fn take(&mut self, lesson: &Lesson, settings: Option<&Arc<UpstreamSettings>>) {
+        if settings.is_some() {
+            self.settings = settings.cloned();
+        }
         if let Some(idle) = lesson.idle_at_close() {
             self.closed.add(idle);
         }

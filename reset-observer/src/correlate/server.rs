@@ -1,6 +1,6 @@
 //! What is known of one upstream server: when it refused, when its processes ended, and what was learned of it.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
     Connection, Ends,
@@ -8,7 +8,10 @@ use super::{
     learned::{IdleTimeout, Learned, Lesson, Stamp, cut_size},
     reuse::{ExpectedRaces, Reuse},
 };
-use crate::record::{Exit, KernelTime};
+use crate::{
+    nginx::upstream_settings::UpstreamSettings,
+    record::{Exit, KernelTime},
+};
 
 /// Events of a server are kept this many at most, the newest.
 const KEPT: usize = 16;
@@ -152,8 +155,12 @@ impl Server {
     /// Takes what the end of a connection teaches, beside what the server was doing then.
     pub(super) fn learn(&mut self, lesson: &Lesson, at: KernelTime, facts: &ServerFacts) {
         self.learned.take(lesson, at, facts.refused || facts.exit.is_some());
-        self.gaps.take(lesson);
         self.last_seen = Stamp::at(at);
+    }
+
+    /// Takes how long the connection had lain idle, and what nginx was told for the server.
+    pub(super) fn lay_idle(&mut self, lesson: &Lesson, settings: Option<&Arc<UpstreamSettings>>) {
+        self.gaps.take(lesson, settings);
     }
 
     /// It closed a connection for idleness that was opened `age` before.

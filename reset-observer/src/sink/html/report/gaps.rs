@@ -26,6 +26,8 @@ struct Server<'a> {
     seen: Option<&'a ServerSeen>,
     timeouts: Option<&'a Upstream>,
     gaps: Option<&'a IdleGaps>,
+    /// nginx's side, also where the backend's is not known.
+    nginx: Option<NginxTimeout>,
 }
 
 pub(super) fn section(page: &mut Markup, told: &Told<'_>) {
@@ -54,13 +56,20 @@ fn servers<'a>(told: &'a Told<'_>) -> Vec<Server<'a>> {
     let mut servers: Vec<Server<'_>> = Vec::new();
     for (key, seen) in &told.report.servers {
         let gaps = seen.address.and_then(|address| told.ending.gaps.get(&address));
-        servers.push(Server { key: key.clone(), seen: Some(seen), timeouts: None, gaps });
+        let nginx = gaps.and_then(|gaps| gaps.settings.as_deref()).map(NginxTimeout::from);
+        servers.push(Server { key: key.clone(), seen: Some(seen), timeouts: None, gaps, nginx });
     }
     for upstream in &told.ending.upstreams {
         let key = ServerKey::from(&upstream.upstream);
         match servers.iter_mut().find(|server| server.key == key) {
-            Some(server) => server.timeouts = Some(upstream),
-            None => servers.push(Server { key, seen: None, timeouts: Some(upstream), gaps: None }),
+            Some(server) => {
+                server.timeouts = Some(upstream);
+                server.nginx = upstream.nginx_timeout.clone().or_else(|| server.nginx.take());
+            }
+            None => {
+                let nginx = upstream.nginx_timeout.clone();
+                servers.push(Server { key, seen: None, timeouts: Some(upstream), gaps: None, nginx });
+            }
         }
     }
     servers.retain(Server::is_known);
@@ -92,11 +101,7 @@ fn entry(page: &mut Markup, server: &Server<'_>) {
     if !server.key.upstream.is_empty() {
         page.text(&server.key.upstream).raw(" ");
     }
-    page.raw("<code>")
-        .text(&server.key.server)
-        .raw("</code></h3>\n<p>")
-        .text(both_sides(server.timeouts))
-        .raw("</p>\n");
+    page.raw("<code>").text(&server.key.server).raw("</code></h3>\n<p>").text(both_sides(server)).raw("</p>\n");
     chart::draw(page, server);
     page.raw("<ul class=\"legend\">");
     if let Some(gaps) = server.gaps {
@@ -126,17 +131,16 @@ fn spread(gaps: &Gaps) -> String {
     format!("after {} to {}", words(shortest), words(longest))
 }
 
-fn both_sides(timeouts: Option<&Upstream>) -> String {
-    let Some(timeouts) = timeouts else {
-        return "The backend's idle timeout is not known: it takes three clean closes that agree.".to_owned();
+fn both_sides(server: &Server<'_>) -> String {
+    let backend = match server.timeouts.map(|timeouts| timeouts.learned_timeout) {
+        None => "The backend's idle timeout is not known: it takes three clean closes that agree".to_owned(),
+        Some(learned) => format!(
+            "The backend closes idle connections after about {} (closes seen: {})",
+            words::milliseconds(learned.value_ms),
+            learned.samples
+        ),
     };
-    let learned = &timeouts.learned_timeout;
-    format!(
-        "The backend closes idle connections after about {} (learned from {} closes); {}.",
-        words::milliseconds(learned.value_ms),
-        learned.samples,
-        timeouts.nginx_timeout.as_ref().map_or_else(|| "what nginx does is not known".to_owned(), nginx)
-    )
+    format!("{backend}; {}.", server.nginx.as_ref().map_or_else(|| "what nginx does is not known".to_owned(), nginx))
 }
 
 fn nginx(timeout: &NginxTimeout) -> String {

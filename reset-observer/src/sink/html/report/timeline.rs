@@ -65,10 +65,16 @@ fn lane(page: &mut Markup, told: &Told<'_>, cause: Cause) {
 
 fn axis(page: &mut Markup, told: &Told<'_>) {
     let whole = told.to.since(told.from);
+    // Five times within less than this would read alike, and those of several days are told apart by the date.
+    let format = match whole {
+        whole if whole < Duration::from_secs(20) => "%H:%M:%S.%1f",
+        whole if whole < Duration::from_hours(24) => "%H:%M:%S",
+        _ => "%m-%d %H:%M",
+    };
     page.raw("<div class=\"x\">");
     for quarter in 0..=4 {
         let at: KernelTime = told.from.after(whole / 4 * quarter);
-        page.raw("<span>").text(told.times.clock.time_of_day(at)).raw("</span>");
+        page.raw("<span>").text(told.times.clock.timestamp(at).strftime(format)).raw("</span>");
     }
     page.raw("</div>\n");
 }

@@ -88,23 +88,27 @@ fn bar(
 fn danger(page: &mut Markup, server: &Server<'_>) {
     let Some(timeouts) = server.timeouts.filter(|timeouts| timeouts.mismatch == Some(true)) else { return };
     let from = position(timeouts.learned_timeout.value_ms);
-    // Without a timeout, nginx never closes.
-    let to = timeouts.nginx_timeout.as_ref().map_or(100.0, |nginx| nginx.value_ms.map_or(100.0, position));
+    let to = server.nginx.as_ref().map_or(100.0, |nginx| nginx_at(nginx.value_ms));
     page.raw("<rect class=\"hatched\" fill=\"url(#hatch)\" x=\"").text(format_args!("{from:.2}%")).raw("\" width=\"");
     page.text(format_args!("{:.2}%", (to - from).max(0.0))).raw("\" y=\"36\" height=\"").text(LINE + BELOW - 36.0);
     page.raw("\"/>\n");
 }
 
+/// Without a timeout, nginx never closes.
+fn nginx_at(value_ms: Option<f64>) -> f64 {
+    value_ms.map_or(100.0, position)
+}
+
 /// Both timeouts, each in a row of its own, so that their words do not cover each other.
 fn marks(page: &mut Markup, server: &Server<'_>) {
-    let Some(timeouts) = server.timeouts else { return };
-    let backend = timeouts.learned_timeout.value_ms;
-    mark(page, "of-backend", position(backend), 12.0, &format!("backend closes: {}", words::milliseconds(backend)));
-    match timeouts.nginx_timeout.as_ref().map(|nginx| nginx.value_ms) {
+    if let Some(ms) = server.timeouts.map(|timeouts| timeouts.learned_timeout.value_ms) {
+        mark(page, "of-backend", position(ms), 12.0, &format!("backend closes: {}", words::milliseconds(ms)));
+    }
+    match server.nginx.as_ref().map(|nginx| nginx.value_ms) {
         None | Some(Some(0.0)) => {}
-        Some(None) => mark(page, "of-nginx", 100.0, 30.0, "nginx never closes"),
-        Some(Some(ms)) => {
-            mark(page, "of-nginx", position(ms), 30.0, &format!("nginx closes: {}", words::milliseconds(ms)));
+        Some(value) => {
+            let when = value.map_or_else(|| "never".to_owned(), words::milliseconds);
+            mark(page, "of-nginx", nginx_at(value), 30.0, &format!("nginx closes: {when}"));
         }
     }
 }
