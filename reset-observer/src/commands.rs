@@ -12,6 +12,7 @@ mod explain;
 mod losses;
 mod memory;
 mod observe;
+mod progress;
 mod recorder;
 mod replay;
 mod report_file;

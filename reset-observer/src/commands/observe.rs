@@ -16,9 +16,9 @@ use super::{
     showing::{Showing, outcome},
 };
 use crate::{
-    cli::{ObserveArgs, StatePlace},
+    cli::{ObserveArgs, OutputFormat, StatePlace},
     recording::entry::Context,
-    sink::{clock::WallClock, report::Report},
+    sink::{clock::WallClock, footer::Footer, report::Report, table::Look},
 };
 
 /// How often to look whether records were lost.
@@ -57,6 +57,9 @@ impl Observation<'_> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut change = signal(SignalKind::user_defined1())?;
         self.announce(session)?;
+        if self.args.output == OutputFormat::Table {
+            self.showing.keep_footer(Footer::on_stdout(Look::of_stdout().colour));
+        }
         let end = self.args.duration.map(|duration| Instant::now() + duration);
         let mut loss_check = every(LOSS_CHECK);
         while !self.showing.is_over() {
@@ -65,6 +68,7 @@ impl Observation<'_> {
                     self.showing.verdicts(&verdicts?)?;
                     self.showing.episodes(&session.episodes())?;
                     self.showing.news(&session.upstream_news())?;
+                    self.showing.draw_totals(now());
                 }
                 _ = change.recv() => self.mark(session)?,
                 _ = loss_check.tick() => self.check_losses(session)?,
@@ -89,6 +93,7 @@ impl Observation<'_> {
         self.show_losses(session)?;
         // So that no more than this time is missing when the program is killed.
         session.save_recording(false);
+        self.showing.draw_totals(now());
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::{
     Failure,
+    progress::{self, Progress},
     report_file::ReportFile,
     showing::{Showing, outcome},
 };
@@ -52,12 +53,15 @@ fn show(args: &ReplayArgs, path: &Path, report: Option<&ReportFile>) -> Result<(
         showing.caveat("Addresses, names, paths and hosts were replaced in the recording that this is made of.");
     }
     let (mut last, mut ended) = (header.started_ns, false);
+    showing.keep_footer(progress::footer());
+    let mut progress = Progress::of(path);
     while let Some(entry) = reader.next_entry().with_context(|| format!("cannot replay all of {}", path.display()))? {
         if let Entry::Due(at) = entry {
             last = at;
         }
         let step = player.play(entry).with_context(|| format!("cannot replay all of {}", path.display()))?;
         ended |= present(step, &mut showing, &mut player)?;
+        progress.at(reader.bytes()).into_iter().for_each(|told| showing.draw_progress(told));
     }
     tell_ending(reader.ending(), path);
     if !ended {

@@ -16,12 +16,14 @@ use crate::{
     sink::{
         Mark, Output, OutputError, Ready,
         clock::WallClock,
+        footer::Footer,
         html,
         json::JsonLines,
         losses::Stage,
         report::{Ending, Report},
         summary::Summary,
         table::{Look, Table},
+        totals::totals,
         upstream::{Upstream, UpstreamNews},
     },
     verdict::{Cause, Leg, Verdict},
@@ -31,6 +33,7 @@ use crate::{
 pub(super) struct Showing {
     output: Box<dyn Output>,
     summary: Summary,
+    started_at: KernelTime,
     halves: Halves,
     marks: u32,
     losses: LossWatch,
@@ -45,6 +48,10 @@ pub(super) struct Showing {
     /// What a report will be made of, if there is to be one.
     report: Option<Report>,
     ending: Option<Ending>,
+    /// The line at the bottom of a terminal.
+    footer: Option<Footer>,
+    /// What was lost so far, as of the last look.
+    lost: u64,
     /// Nobody reads the output any more.
     unread: bool,
 }
@@ -55,6 +62,7 @@ impl Showing {
         Self {
             output: output(format, clock),
             summary: Summary::start(KernelTime(0)),
+            started_at: KernelTime(0),
             halves: Halves::default(),
             marks: 0,
             losses: LossWatch::default(),
@@ -65,6 +73,8 @@ impl Showing {
             no_nginx: false,
             report: None,
             ending: None,
+            footer: None,
+            lost: 0,
             unread: false,
         }
     }
@@ -79,9 +89,29 @@ impl Showing {
         self.report.iter_mut().for_each(|report| report.caveat(sentence.to_owned()));
     }
 
+    /// Keeps a line at the bottom of the terminal.
+    pub(super) fn keep_footer(&mut self, footer: Option<Footer>) {
+        self.footer = footer;
+    }
+
+    /// Draws the totals of a live session, as of `at`.
+    pub(super) fn draw_totals(&mut self, at: KernelTime) {
+        if let Some(footer) = &mut self.footer {
+            footer.draw(&totals(&self.summary, at.since(self.started_at), self.lost));
+        }
+    }
+
+    /// Draws how far a replay is.
+    pub(super) fn draw_progress(&mut self, progress: String) {
+        if let Some(footer) = &mut self.footer {
+            footer.draw(&[progress, format!("{} verdicts", self.summary.verdicts)]);
+        }
+    }
+
     /// Shows something. If nobody reads it any more, that is an error only where there is no report to be written all the
     /// same.
     fn say(&mut self, what: impl FnOnce(&mut dyn Output) -> Result<(), OutputError>) -> Result<()> {
+        self.footer.iter_mut().for_each(Footer::clear);
         match what(self.output.as_mut()) {
             Err(OutputError::ReaderGone) if self.report.is_some() => {
                 self.unread = true;
@@ -95,6 +125,7 @@ impl Showing {
     /// The session begins.
     pub(super) fn ready(&mut self, ready: &Ready) -> Result<()> {
         self.summary = Summary::start(ready.at);
+        self.started_at = ready.at;
         self.halves = Halves::start(ready.at);
         self.no_nginx = ready.nginx.workers == 0;
         self.show_others = self.all || self.no_nginx;
@@ -151,6 +182,7 @@ impl Showing {
     /// Tells what was lost since the last call, and whether that was anything.
     pub(super) fn losses(&mut self, kernel: &KernelCounts, decode: &DecodeCounts, at: KernelTime) -> Result<bool> {
         let lost = self.losses.news(kernel, decode, at);
+        self.lost += lost.iter().map(|lost| lost.records).sum::<u64>();
         for lost in &lost {
             self.say(|output| output.lost(lost))?;
         }
@@ -168,6 +200,7 @@ impl Showing {
 
     /// The session ends, with these counters of the kernel's; `None` where they are not known.
     pub(super) fn end(&mut self, pipeline: &mut Pipeline, counts: Option<&KernelCounts>, at: KernelTime) -> Result<()> {
+        self.footer = None;
         let kernel = &counts.copied().unwrap_or_default();
         self.summary.set_resets(&pipeline.resets(kernel));
         for stage in Stage::ALL.into_iter().filter(|stage| !stage.is_redundant()) {
