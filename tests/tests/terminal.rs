@@ -29,7 +29,7 @@ fn a_live_session_keeps_its_totals_at_the_bottom_and_takes_them_off_at_the_end()
         let screen = screen(&written);
         let lines = |text: &str| screen.iter().filter(|line| line.contains(text)).count();
         ensure!(lines("watching for") == 0, "the totals are still there: {screen:#?}");
-        ensure!(lines("  keepalive_race       ") == 1 && lines("Watched for") == 1, "{screen:#?}");
+        ensure!(lines("keepalive_race       high") == 1 && lines("Watched for") == 1, "{screen:#?}");
         ensure!(written.contains("\u{1b}[1m"), "no colours: {written:?}");
         Ok(())
     });
