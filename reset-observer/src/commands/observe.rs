@@ -30,7 +30,7 @@ pub(super) async fn run(args: &ObserveArgs) -> Result<(), Failure> {
     let recorder = Recorder::open(&args.recording, clock, count).map_err(Failure::Prerequisite)?;
     let report = ReportFile::open(&args.report).map_err(Failure::Prerequisite)?;
     let writes: Vec<PathBuf> = report.iter().map(|file| file.path().to_owned()).collect();
-    let mut session = Session::start_recording(&args.watch, recorder, &writes)?;
+    let mut session = Session::start(&args.watch, false, recorder, &writes)?;
     // Once more, with the rights that are left.
     report.iter().try_for_each(ReportFile::check).map_err(Failure::Prerequisite)?;
     let mut memory = Memory::open(StatePlace::asked_for(args.watch.state_file.as_ref()), &session.core())?;

@@ -84,25 +84,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Checks what is needed, finds nginx, then loads and attaches the programs. The command writes `writes` later.
-    pub(super) fn start_recording(
-        watch: &WatchArgs,
-        recorder: Option<Recorder>,
-        writes: &[PathBuf],
-    ) -> Result<Self, Failure> {
-        Self::start_with(watch, false, recorder, writes)
-    }
-
-    /// The same; with `keep_cost`, the kernel is asked to keep statistics of what the programs cost.
-    pub(super) fn start_keeping_cost(
-        watch: &WatchArgs,
-        keep_cost: bool,
-        recorder: Option<Recorder>,
-    ) -> Result<Self, Failure> {
-        Self::start_with(watch, keep_cost, recorder, &[])
-    }
-
-    fn start_with(
+    /// Checks what is needed, finds nginx, then loads and attaches the programs. The command writes `writes` later; with
+    /// `keep_cost`, the kernel is asked to keep statistics of what the programs cost.
+    pub(super) fn start(
         watch: &WatchArgs,
         keep_cost: bool,
         mut recorder: Option<Recorder>,

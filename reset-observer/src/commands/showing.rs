@@ -111,7 +111,7 @@ impl Showing {
     /// Shows something. If nobody reads it any more, that is an error only where there is no report to be written all the
     /// same.
     fn say(&mut self, what: impl FnOnce(&mut dyn Output) -> Result<(), OutputError>) -> Result<()> {
-        self.footer.iter_mut().for_each(Footer::clear);
+        self.footer.iter_mut().for_each(Footer::make_way);
         match what(self.output.as_mut()) {
             Err(OutputError::ReaderGone) if self.report.is_some() => {
                 self.unread = true;

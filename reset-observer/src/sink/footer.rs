@@ -32,6 +32,7 @@ pub struct Footer {
     width: fn() -> Option<usize>,
     style: Style,
     drawn: String,
+    is_in_the_way: bool,
 }
 
 impl Footer {
@@ -51,7 +52,7 @@ impl Footer {
 
     fn new(out: Box<dyn Write>, width: fn() -> Option<usize>, colour: bool) -> Self {
         let style = if colour { Style::new().dimmed() } else { Style::new() };
-        Self { out, width, style, drawn: String::new() }
+        Self { out, width, style, drawn: String::new(), is_in_the_way: io::stdout().is_terminal() }
     }
 
     /// Draws these, as many of the first ones as there is room for. What stands there already is not drawn again.
@@ -67,8 +68,14 @@ impl Footer {
         DRAWN.store(true, Ordering::Relaxed);
     }
 
-    /// Takes it off, for what is to stand in its place.
-    pub fn clear(&mut self) {
+    /// Takes it off for what standard output is to show in its place, if that goes to a terminal.
+    pub fn make_way(&mut self) {
+        if self.is_in_the_way {
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
         if DRAWN.swap(false, Ordering::Relaxed) {
             _ = self.out.write_all(ERASE.as_bytes()).and_then(|()| self.out.flush());
         }
