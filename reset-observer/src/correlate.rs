@@ -236,7 +236,6 @@ impl Correlator {
         let client_left = left.is_some_and(|left| left <= at && at.since(left) <= CLIENT_LEFT_WITHIN);
         if let Some(lesson) = Lesson::of(&connection, client_left) {
             self.server(ends.remote).learn(&lesson, at, &server);
-            self.server(ends.remote).lay_idle(&lesson, connection.shared_settings());
             if let Some(opened) = connection.opened_at().filter(|_| lesson.is_close_for_idleness()) {
                 self.server(ends.remote).closed_for_idleness(at, at.since(opened));
             }

@@ -57,6 +57,13 @@ fn the_report_of_a_recording_is_the_same_each_time_and_shows_each_cause_that_was
 }
 
 #[test]
+fn what_nginx_was_told_is_drawn_where_nothing_was_learned_of_the_backend() {
+    let directory = TempDir::new().unwrap();
+    let made = report(&directory, &recording("middlebox_reset-ipv4.rec"), &[]);
+    assert!(made.contains("The backend&#39;s idle timeout is not known") && made.contains(">nginx closes: "), "{made}");
+}
+
+#[test]
 fn what_is_shown_beside_a_report_is_what_is_shown_without_one() {
     let directory = TempDir::new().unwrap();
     let file = recording("race_crossing-ipv4.rec");

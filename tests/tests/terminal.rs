@@ -113,7 +113,7 @@ fn race(terminal: &Terminal) -> Result<()> {
 
 fn with_machine(test: impl FnOnce() -> Result<()>) {
     if programs::has_root() {
-        let _machine = MachineLock::take().unwrap();
-        test().unwrap();
+        let _machine = MachineLock::take().expect("the lock can be had");
+        test().expect("the test holds");
     }
 }

@@ -55,7 +55,7 @@ fn begin(step: usize) -> Duration {
 pub struct IdleGaps {
     /// When the server closed them.
     pub closed: Gaps,
-    /// What nginx was told for the server, as of the newest end of a connection, where that is known.
+    /// What nginx was told for the server, as of the newest verdict, where that is known.
     pub settings: Option<Arc<UpstreamSettings>>,
     /// When it took a request. Seldom known: the socket keeps the time before a request only until the response.
     pub served: Gaps,
@@ -63,10 +63,7 @@ pub struct IdleGaps {
 
 impl IdleGaps {
     /// Takes what the end of a connection shows.
-    pub(super) fn take(&mut self, lesson: &Lesson, settings: Option<&Arc<UpstreamSettings>>) {
-        if settings.is_some() {
-            self.settings = settings.cloned();
-        }
+    pub(super) fn take(&mut self, lesson: &Lesson) {
         if let Some(idle) = lesson.idle_at_close() {
             self.closed.add(idle);
         }

@@ -155,12 +155,13 @@ impl Server {
     /// Takes what the end of a connection teaches, beside what the server was doing then.
     pub(super) fn learn(&mut self, lesson: &Lesson, at: KernelTime, facts: &ServerFacts) {
         self.learned.take(lesson, at, facts.refused || facts.exit.is_some());
+        self.gaps.take(lesson);
         self.last_seen = Stamp::at(at);
     }
 
-    /// Takes how long the connection had lain idle, and what nginx was told for the server.
-    pub(super) fn lay_idle(&mut self, lesson: &Lesson, settings: Option<&Arc<UpstreamSettings>>) {
-        self.gaps.take(lesson, settings);
+    /// Takes what nginx was told for it.
+    pub(super) fn note_settings(&mut self, settings: &Arc<UpstreamSettings>) {
+        self.gaps.settings = Some(Arc::clone(settings));
     }
 
     /// It closed a connection for idleness that was opened `age` before.

@@ -55,7 +55,7 @@ impl Connection {
     }
 
     /// The same, to be kept.
-    pub(in crate::correlate) fn shared_settings(&self) -> Option<&Arc<UpstreamSettings>> {
+    pub(crate) fn shared_settings(&self) -> Option<&Arc<UpstreamSettings>> {
         self.settings.as_ref()
     }
 
