@@ -35,6 +35,8 @@ Examples:
       five minutes as JSON lines, for a ticket
   reset-observer observe --count 1
       wait for the next failure, then end
+  reset-observer observe --port 3000 --report report.html
+      one HTML file at the end, to read offline or to attach to a ticket
   reset-observer observe --port 3000 --record session.rec --redact
   reset-observer replay session.rec
       record a session, and show it again on any machine, without root
@@ -48,10 +50,12 @@ Examples:
 Exit status: 0 done, 1 failed while running, 2 bad usage or a missing prerequisite.";
 
 mod recording;
+mod report;
 mod settings;
 mod state_file;
 
 pub use recording::{RecordArgs, ReplayArgs};
+pub use report::ReportArgs;
 pub use settings::Settings;
 pub use state_file::StatePlace;
 
@@ -184,6 +188,10 @@ pub struct ObserveArgs {
     /// Show harmless closes of idle connections too
     #[arg(long)]
     pub all: bool,
+
+    /// Whether to write a report of it.
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// Whether to record it.
     #[command(flatten)]

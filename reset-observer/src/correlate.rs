@@ -11,6 +11,7 @@ use std::{
 
 mod connection;
 mod ends;
+mod gaps;
 pub mod learned;
 mod logged;
 mod note;
@@ -21,6 +22,7 @@ mod servers;
 pub use connection::Connection;
 use ends::BySequence;
 pub use ends::Ends;
+pub use gaps::{Gaps, IdleGaps};
 pub use learned::IdleTimeout;
 use learned::Lesson;
 pub use logged::{LogDesk, Logged};

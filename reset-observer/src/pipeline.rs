@@ -181,6 +181,9 @@ impl Pipeline {
             self.tape.iter_mut().for_each(|tape| tape.named(Some(worker), remote, &name));
             connection.name_upstream(name.0, name.1);
         }
+        if let Some(settings) = case.connection.shared_settings() {
+            self.correlator.note_settings(&case.connection.ends().remote, settings);
+        }
         let verdict = verdict(&case);
         let episode = self.episodes.take(&case, &verdict);
         Verdict { episode, ..verdict }

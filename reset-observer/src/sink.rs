@@ -17,6 +17,7 @@ pub mod clock;
 mod episode;
 #[cfg(test)]
 pub(crate) mod example;
+pub mod footer;
 pub mod history;
 pub mod html;
 pub mod json;
@@ -25,9 +26,11 @@ pub mod losses;
 pub mod metrics;
 pub mod overview;
 pub mod page;
+pub mod report;
 pub mod servers;
 pub mod summary;
 pub mod table;
+pub mod totals;
 pub mod upstream;
 pub(crate) mod words;
 

@@ -34,6 +34,7 @@ pub mod recording;
 pub mod router;
 pub mod scenario;
 pub mod stage;
+pub mod terminal;
 pub mod topology;
 pub mod trial;
 pub mod truth;

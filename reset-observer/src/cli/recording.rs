@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{OutputFormat, settle};
+use super::{OutputFormat, ReportArgs, settle};
 use crate::recording::file::DEFAULT_MAX_BYTES;
 
 /// Whether and how to record a session.
@@ -58,12 +58,16 @@ pub struct ReplayArgs {
     pub settle: Option<Duration>,
 
     /// Compare two recordings: did what was changed between them help?
-    #[arg(long, conflicts_with_all = ["all", "redacted_copy"])]
+    #[arg(long, conflicts_with_all = ["all", "redacted_copy", "report"])]
     pub compare: bool,
 
     /// Replay nothing, but write a copy with addresses, names, paths and hosts replaced, which can be shown to others
-    #[arg(long = "redacted-copy", value_name = "FILE")]
+    #[arg(long = "redacted-copy", value_name = "FILE", conflicts_with = "report")]
     pub redacted_copy: Option<PathBuf>,
+
+    /// Whether to write a report of it.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 impl Default for RecordArgs {

@@ -49,6 +49,18 @@ fn every_flag_of_observe_arrives() {
 }
 
 #[test]
+fn a_report_is_of_one_session_and_replaces_an_older_one_only_when_told() {
+    let args = observe("--report out.html").report;
+    assert_eq!((args.report, args.report_overwrite), (Some("out.html".into()), false));
+    assert!(observe("--report out.html --report-overwrite").report.report_overwrite);
+    assert!(refusal("observe --report-overwrite").contains("--report <FILE.html>"));
+    for other in ["--compare a.rec b.rec", "--redacted-copy c.rec a.rec"] {
+        assert!(refusal(&format!("replay --report out.html {other}")).contains("cannot be used with"), "{other}");
+    }
+    assert!(refusal("daemon --report out.html").contains("--report"), "it has a page");
+}
+
+#[test]
 fn a_port_outside_its_range_is_refused_with_the_range() {
     for port in ["0", "70000", "-1", "http"] {
         let message = refusal(&format!("observe --port={port}"));

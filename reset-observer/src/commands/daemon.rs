@@ -80,7 +80,7 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
 
 fn begin(args: &DaemonArgs) -> Result<Session, Failure> {
     let recorder = Recorder::open(&args.recording, WallClock::read(), None).map_err(Failure::Prerequisite)?;
-    let session = Session::start_keeping_cost(&args.watch, args.program_stats, recorder)?;
+    let session = Session::start(&args.watch, args.program_stats, recorder, &[])?;
     let found = session.ready(&args.watch.ports);
     session.note(Context::Ready { at: found.at, ready: found });
     Ok(session)

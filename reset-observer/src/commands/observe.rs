@@ -1,6 +1,6 @@
 //! `observe`: verdicts as they fall, and a summary at the end.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -11,13 +11,14 @@ use super::{
     Failure,
     memory::Memory,
     recorder::Recorder,
+    report_file::ReportFile,
     session::{Session, lock, now},
     showing::{Showing, outcome},
 };
 use crate::{
-    cli::{ObserveArgs, StatePlace},
+    cli::{ObserveArgs, OutputFormat, StatePlace},
     recording::entry::Context,
-    sink::clock::WallClock,
+    sink::{clock::WallClock, footer::Footer, report::Report, table::Look},
 };
 
 /// How often to look whether records were lost.
@@ -27,16 +28,21 @@ const LOSS_CHECK: Duration = Duration::from_secs(1);
 pub(super) async fn run(args: &ObserveArgs) -> Result<(), Failure> {
     let (clock, count) = (WallClock::read(), args.count.map(NonZeroU64::get));
     let recorder = Recorder::open(&args.recording, clock, count).map_err(Failure::Prerequisite)?;
-    let mut session = Session::start_recording(&args.watch, recorder)?;
+    let report = ReportFile::open(&args.report).map_err(Failure::Prerequisite)?;
+    let writes: Vec<PathBuf> = report.iter().map(|file| file.path().to_owned()).collect();
+    let mut session = Session::start(&args.watch, false, recorder, &writes)?;
+    // Once more, with the rights that are left.
+    report.iter().try_for_each(ReportFile::check).map_err(Failure::Prerequisite)?;
     let mut memory = Memory::open(StatePlace::asked_for(args.watch.state_file.as_ref()), &session.core())?;
     let mut observation = Observation { args, showing: Showing::new(args.output, clock, args.all, count) };
-    let shown = match observation.watch(&mut session).await {
-        Ok(()) => observation.end(&mut session),
-        Err(error) => Err(error),
-    };
+    report.iter().for_each(|_| observation.showing.report_on(Report::new(clock)));
+    let watched = observation.watch(&mut session).await;
+    // What was seen until then is worth its report, too.
+    let ended = if watched.is_ok() || report.is_some() { observation.end(&mut session) } else { Ok(()) };
     session.save_recording(false);
     memory.save(&session.core()).await;
-    outcome(shown)
+    let reported = observation.showing.write_report(report.as_ref());
+    outcome(watched.and(ended).and(reported))
 }
 
 /// One observation.
@@ -51,14 +57,18 @@ impl Observation<'_> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut change = signal(SignalKind::user_defined1())?;
         self.announce(session)?;
+        if self.args.output == OutputFormat::Table {
+            self.showing.keep_footer(Footer::on_stdout(Look::of_stdout().colour));
+        }
         let end = self.args.duration.map(|duration| Instant::now() + duration);
         let mut loss_check = every(LOSS_CHECK);
-        while !self.showing.is_complete() {
+        while !self.showing.is_over() {
             tokio::select! {
                 verdicts = session.next() => {
                     self.showing.verdicts(&verdicts?)?;
                     self.showing.episodes(&session.episodes())?;
                     self.showing.news(&session.upstream_news())?;
+                    self.showing.draw_totals(now());
                 }
                 _ = change.recv() => self.mark(session)?,
                 _ = loss_check.tick() => self.check_losses(session)?,
@@ -83,6 +93,7 @@ impl Observation<'_> {
         self.show_losses(session)?;
         // So that no more than this time is missing when the program is killed.
         session.save_recording(false);
+        self.showing.draw_totals(now());
         Ok(())
     }
 
@@ -116,7 +127,7 @@ impl Observation<'_> {
         self.show_losses(session)?;
         let (core, at) = (session.core(), now());
         let kernel = lock(&core).read_counters()?;
-        let shown = self.showing.end(&mut lock(&core).pipeline, &kernel, at);
+        let shown = self.showing.end(&mut lock(&core).pipeline, Some(&kernel), at);
         session.note(Context::End { at, kernel });
         shown
     }

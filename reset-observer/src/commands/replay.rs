@@ -6,11 +6,12 @@ use anyhow::{Context as _, Result};
 
 use super::{
     Failure,
+    progress::{self, Progress},
+    report_file::ReportFile,
     showing::{Showing, outcome},
 };
 use crate::{
     cli::ReplayArgs,
-    counts::KernelCounts,
     recording::{
         Header, Redactor,
         entry::Entry,
@@ -19,22 +20,25 @@ use crate::{
         reader::Ending,
         tape::Tape,
     },
+    sink::report::Report,
 };
 
 mod compare;
 
 /// Replays one recording, or copies it, or compares two.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
+    // Before the whole recording is read.
+    let report = ReportFile::open(&args.report).map_err(Failure::Prerequisite)?;
     match (&args.files[..], &args.redacted_copy) {
         ([path], Some(copy)) => redact(path, copy).map_err(Failure::Running),
-        ([path], None) => outcome(show(args, path)),
+        ([path], None) => outcome(show(args, path, report.as_ref())),
         ([before, after], _) => outcome(compare::compare(args, before, after)),
         // The command line takes one or two.
         (_, _) => Ok(()),
     }
 }
 
-fn show(args: &ReplayArgs, path: &Path) -> Result<()> {
+fn show(args: &ReplayArgs, path: &Path, report: Option<&ReportFile>) -> Result<()> {
     let mut reader = file::open(path)?;
     let mut header = reader.header().clone();
     if let Some(settle) = args.settle {
@@ -42,19 +46,29 @@ fn show(args: &ReplayArgs, path: &Path) -> Result<()> {
     }
     let mut player = Player::new(&header);
     let mut showing = Showing::new(args.output, header.clock(), args.all, header.count);
+    if report.is_some() {
+        showing.report_on(Report::new(header.clock()));
+    }
+    if header.redacted {
+        showing.caveat("Addresses, names, paths and hosts were replaced in the recording that this is made of.");
+    }
     let (mut last, mut ended) = (header.started_ns, false);
+    showing.keep_footer(progress::footer());
+    let mut progress = Progress::of(path);
     while let Some(entry) = reader.next_entry().with_context(|| format!("cannot replay all of {}", path.display()))? {
         if let Entry::Due(at) = entry {
             last = at;
         }
         let step = player.play(entry).with_context(|| format!("cannot replay all of {}", path.display()))?;
         ended |= present(step, &mut showing, &mut player)?;
+        progress.at(reader.bytes()).into_iter().for_each(|told| showing.draw_progress(told));
     }
     tell_ending(reader.ending(), path);
     if !ended {
-        showing.end(player.pipeline(), &KernelCounts::default(), last)?;
+        showing.caveat("The recording ends before its session did: what was not decided by then is left out.");
+        showing.end(player.pipeline(), None, last)?;
     }
-    Ok(())
+    showing.write_report(report)
 }
 
 /// Shows a step, and says whether it was the last.
@@ -73,7 +87,7 @@ fn present(step: Step, showing: &mut Showing, player: &mut Player) -> Result<boo
         }
         Step::Mark(at, kernel) => showing.mark(player.pipeline(), &kernel, at)?,
         Step::End(at, kernel) => {
-            showing.end(player.pipeline(), &kernel, at)?;
+            showing.end(player.pipeline(), Some(&kernel), at)?;
             return Ok(true);
         }
     }

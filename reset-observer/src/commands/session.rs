@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -83,21 +84,14 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Checks what is needed, finds nginx, then loads and attaches the programs.
-    pub(super) fn start_recording(watch: &WatchArgs, recorder: Option<Recorder>) -> Result<Self, Failure> {
-        Self::start_with(watch, false, recorder)
-    }
-
-    /// The same; with `keep_cost`, the kernel is asked to keep statistics of what the programs cost.
-    pub(super) fn start_keeping_cost(
+    /// Checks what is needed, finds nginx, then loads and attaches the programs. The command writes `writes` later; with
+    /// `keep_cost`, the kernel is asked to keep statistics of what the programs cost.
+    pub(super) fn start(
         watch: &WatchArgs,
         keep_cost: bool,
-        recorder: Option<Recorder>,
+        mut recorder: Option<Recorder>,
+        writes: &[PathBuf],
     ) -> Result<Self, Failure> {
-        Self::start_with(watch, keep_cost, recorder)
-    }
-
-    fn start_with(watch: &WatchArgs, keep_cost: bool, mut recorder: Option<Recorder>) -> Result<Self, Failure> {
         privilege::check().map_err(Failure::Prerequisite)?;
         let (types, mut features) = detect().map_err(Failure::Prerequisite)?;
         let log_level = if log_enabled!(Level::Trace) { PROGRAM_LOG_DEBUG } else { 0 };
@@ -124,7 +118,7 @@ impl Session {
         let programs = Arc::new(programs);
         let cost = Cost::new(Arc::clone(&programs), keep_cost).map_err(Failure::Prerequisite)?;
         // Before the first thread that outlives its work, because rights are those of a thread.
-        let sandbox = confine(watch, &counters);
+        let sandbox = confine(watch, writes, &counters);
         let core = Arc::new(Mutex::new(Core { pipeline, counters, cost }));
         let attached = features.attached().map(String::from).collect();
         let features = features.list();

@@ -5,10 +5,10 @@ use std::io;
 use anyhow::Result;
 use jiff::tz::TimeZone;
 
-use super::{Failure, losses::LossWatch};
+use super::{Failure, losses::LossWatch, report_file::ReportFile};
 use crate::{
     cli::OutputFormat,
-    comparison::Halves,
+    comparison::{Comparison, Halves, Stretch},
     counts::{DecodeCounts, KernelCounts},
     episode::Episode,
     pipeline::Pipeline,
@@ -16,11 +16,15 @@ use crate::{
     sink::{
         Mark, Output, OutputError, Ready,
         clock::WallClock,
+        footer::Footer,
+        html,
         json::JsonLines,
         losses::Stage,
+        report::{Ending, Report},
         summary::Summary,
         table::{Look, Table},
-        upstream::UpstreamNews,
+        totals::totals,
+        upstream::{Upstream, UpstreamNews},
     },
     verdict::{Cause, Leg, Verdict},
 };
@@ -29,6 +33,7 @@ use crate::{
 pub(super) struct Showing {
     output: Box<dyn Output>,
     summary: Summary,
+    started_at: KernelTime,
     halves: Halves,
     marks: u32,
     losses: LossWatch,
@@ -40,6 +45,15 @@ pub(super) struct Showing {
     show_others: bool,
     /// There is no nginx on this host.
     no_nginx: bool,
+    /// What a report will be made of, if there is to be one.
+    report: Option<Report>,
+    ending: Option<Ending>,
+    /// The line at the bottom of a terminal.
+    footer: Option<Footer>,
+    /// What was lost so far, as of the last look.
+    lost: u64,
+    /// Nobody reads the output any more.
+    unread: bool,
 }
 
 impl Showing {
@@ -48,6 +62,7 @@ impl Showing {
         Self {
             output: output(format, clock),
             summary: Summary::start(KernelTime(0)),
+            started_at: KernelTime(0),
             halves: Halves::default(),
             marks: 0,
             losses: LossWatch::default(),
@@ -56,20 +71,74 @@ impl Showing {
             shown: 0,
             show_others: all,
             no_nginx: false,
+            report: None,
+            ending: None,
+            footer: None,
+            lost: 0,
+            unread: false,
+        }
+    }
+
+    /// Gathers what a report is made of, too.
+    pub(super) fn report_on(&mut self, report: Report) {
+        self.report = Some(report);
+    }
+
+    /// Something that whoever reads the report must know of it.
+    pub(super) fn caveat(&mut self, sentence: &str) {
+        self.report.iter_mut().for_each(|report| report.caveat(sentence.to_owned()));
+    }
+
+    /// Keeps a line at the bottom of the terminal.
+    pub(super) fn keep_footer(&mut self, footer: Option<Footer>) {
+        self.footer = footer;
+    }
+
+    /// Draws the totals of a live session, as of `at`.
+    pub(super) fn draw_totals(&mut self, at: KernelTime) {
+        if let Some(footer) = &mut self.footer {
+            footer.draw(&totals(&self.summary, at.since(self.started_at), self.lost));
+        }
+    }
+
+    /// Draws how far a replay is.
+    pub(super) fn draw_progress(&mut self, progress: String) {
+        if let Some(footer) = &mut self.footer {
+            footer.draw(&[progress, format!("{} verdicts", self.summary.verdicts)]);
+        }
+    }
+
+    /// Shows something. If nobody reads it any more, that is an error only where there is no report to be written all the
+    /// same.
+    fn say(&mut self, what: impl FnOnce(&mut dyn Output) -> Result<(), OutputError>) -> Result<()> {
+        self.footer.iter_mut().for_each(Footer::make_way);
+        match what(self.output.as_mut()) {
+            Err(OutputError::ReaderGone) if self.report.is_some() => {
+                self.unread = true;
+                self.output = Box::new(JsonLines::new(io::sink(), WallClock::fixed(0)));
+                Ok(())
+            }
+            said => Ok(said?),
         }
     }
 
     /// The session begins.
     pub(super) fn ready(&mut self, ready: &Ready) -> Result<()> {
         self.summary = Summary::start(ready.at);
+        self.started_at = ready.at;
         self.halves = Halves::start(ready.at);
         self.no_nginx = ready.nginx.workers == 0;
         self.show_others = self.all || self.no_nginx;
-        Ok(self.output.ready(ready)?)
+        self.report.iter_mut().for_each(|report| report.ready(ready));
+        self.say(|output| output.ready(ready))
     }
 
-    /// Whether as many verdicts were shown as were wanted.
-    pub(super) fn is_complete(&self) -> bool {
+    /// Whether there is nothing more to watch for: as many verdicts were shown as were wanted, or nobody reads them.
+    pub(super) fn is_over(&self) -> bool {
+        self.unread || self.is_complete()
+    }
+
+    fn is_complete(&self) -> bool {
         self.count.is_some_and(|count| self.shown >= count)
     }
 
@@ -80,8 +149,10 @@ impl Showing {
             }
             self.summary.add(verdict);
             self.halves.add(verdict, self.no_nginx);
-            if self.is_shown(verdict) {
-                self.output.verdict(verdict)?;
+            let is_shown = self.is_shown(verdict);
+            self.report.iter_mut().for_each(|report| report.verdict(verdict, is_shown));
+            if is_shown {
+                self.say(|output| output.verdict(verdict))?;
                 self.shown += 1;
             }
         }
@@ -95,14 +166,15 @@ impl Showing {
     pub(super) fn episodes(&mut self, episodes: &[Episode]) -> Result<()> {
         for episode in episodes {
             self.summary.add_episode(episode);
-            self.output.episode(episode)?;
+            self.report.iter_mut().for_each(|report| report.episode(episode));
+            self.say(|output| output.episode(episode))?;
         }
         Ok(())
     }
 
     pub(super) fn news(&mut self, news: &[UpstreamNews]) -> Result<()> {
         for news in news {
-            self.output.upstream(news)?;
+            self.say(|output| output.upstream(news))?;
         }
         Ok(())
     }
@@ -110,8 +182,9 @@ impl Showing {
     /// Tells what was lost since the last call, and whether that was anything.
     pub(super) fn losses(&mut self, kernel: &KernelCounts, decode: &DecodeCounts, at: KernelTime) -> Result<bool> {
         let lost = self.losses.news(kernel, decode, at);
+        self.lost += lost.iter().map(|lost| lost.records).sum::<u64>();
         for lost in &lost {
-            self.output.lost(lost)?;
+            self.say(|output| output.lost(lost))?;
         }
         Ok(!lost.is_empty())
     }
@@ -120,21 +193,61 @@ impl Showing {
     pub(super) fn mark(&mut self, pipeline: &Pipeline, kernel: &KernelCounts, at: KernelTime) -> Result<()> {
         self.halves.mark(at, *kernel, pipeline.counts().decoded);
         self.marks += 1;
-        Ok(self.output.mark(&Mark { at, number: self.marks })?)
+        self.report.iter_mut().for_each(|report| report.mark(at));
+        let mark = Mark { at, number: self.marks };
+        self.say(|output| output.mark(&mark))
     }
 
-    /// The session ends, with these counters of the kernel's.
-    pub(super) fn end(&mut self, pipeline: &mut Pipeline, kernel: &KernelCounts, at: KernelTime) -> Result<()> {
+    /// The session ends, with these counters of the kernel's; `None` where they are not known.
+    pub(super) fn end(&mut self, pipeline: &mut Pipeline, counts: Option<&KernelCounts>, at: KernelTime) -> Result<()> {
+        self.footer = None;
+        let kernel = &counts.copied().unwrap_or_default();
         self.summary.set_resets(&pipeline.resets(kernel));
         for stage in Stage::ALL.into_iter().filter(|stage| !stage.is_redundant()) {
             self.summary.set_lost(stage, stage.total(kernel, &pipeline.counts()));
         }
         self.summary.set_upstreams(&pipeline.upstreams(at));
         self.summary.end(at);
-        if let Some(comparison) = self.halves.end(at, *kernel, pipeline.counts().decoded) {
-            self.output.comparison(&comparison, at)?;
+        let comparison = self.halves.end(at, *kernel, pipeline.counts().decoded);
+        if let Some(comparison) = &comparison {
+            self.say(|output| output.comparison(comparison, at))?;
         }
-        Ok(self.output.summary(&self.summary)?)
+        let summary = self.summary.clone();
+        self.say(|output| output.summary(&summary))?;
+        self.ending = self.report.as_ref().map(|report| ending(report, summary, comparison, pipeline, counts, at));
+        Ok(())
+    }
+
+    /// Writes the report, if there is to be one, once the session has ended.
+    pub(super) fn write_report(&mut self, file: Option<&ReportFile>) -> Result<()> {
+        let (Some(report), Some(ending), Some(file)) = (self.report.take(), self.ending.take(), file) else {
+            return Ok(());
+        };
+        file.write(&html::report(&report, &ending))?;
+        log::info!("the report is in {}", file.path().display());
+        Ok(())
+    }
+}
+
+/// What is known only now.
+fn ending(
+    report: &Report,
+    summary: Summary,
+    comparison: Option<Comparison>,
+    pipeline: &mut Pipeline,
+    counts: Option<&KernelCounts>,
+    at: KernelTime,
+) -> Ending {
+    let upstreams = pipeline.upstreams(at);
+    let gaps =
+        report.addresses().into_iter().filter_map(|address| Some((address, pipeline.idle_gaps(&address)?.clone())));
+    Ending {
+        summary,
+        upstreams: upstreams.iter().map(Upstream::from).collect(),
+        gaps: gaps.collect(),
+        connections: counts.map(|counts| Stretch::opened(&KernelCounts::default(), counts)),
+        records: pipeline.counts().decoded,
+        comparison,
     }
 }
 

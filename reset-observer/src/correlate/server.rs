@@ -1,13 +1,17 @@
 //! What is known of one upstream server: when it refused, when its processes ended, and what was learned of it.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
     Connection, Ends,
+    gaps::IdleGaps,
     learned::{IdleTimeout, Learned, Lesson, Stamp, cut_size},
     reuse::{ExpectedRaces, Reuse},
 };
-use crate::record::{Exit, KernelTime};
+use crate::{
+    nginx::upstream_settings::UpstreamSettings,
+    record::{Exit, KernelTime},
+};
 
 /// Events of a server are kept this many at most, the newest.
 const KEPT: usize = 16;
@@ -46,6 +50,7 @@ pub struct Server {
     /// Upstream connections that its end cut, each once.
     cuts: VecDeque<Cut>,
     reuse: Reuse,
+    gaps: IdleGaps,
     learned: Learned,
     last_seen: Stamp,
 }
@@ -150,7 +155,13 @@ impl Server {
     /// Takes what the end of a connection teaches, beside what the server was doing then.
     pub(super) fn learn(&mut self, lesson: &Lesson, at: KernelTime, facts: &ServerFacts) {
         self.learned.take(lesson, at, facts.refused || facts.exit.is_some());
+        self.gaps.take(lesson);
         self.last_seen = Stamp::at(at);
+    }
+
+    /// Takes what nginx was told for it.
+    pub(super) fn note_settings(&mut self, settings: &Arc<UpstreamSettings>) {
+        self.gaps.settings = Some(Arc::clone(settings));
     }
 
     /// It closed a connection for idleness that was opened `age` before.
@@ -174,6 +185,11 @@ impl Server {
     #[must_use]
     pub fn learned(&self) -> &Learned {
         &self.learned
+    }
+
+    /// How long connections to it had lain idle.
+    pub(super) fn gaps(&self) -> &IdleGaps {
+        &self.gaps
     }
 
     pub(super) fn last_seen(&self) -> Stamp {

@@ -1,13 +1,13 @@
 //! The servers that are known, and a bound on their number.
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
-    Correlator, ExpectedRaces,
+    Correlator, ExpectedRaces, IdleGaps,
     learned::{IdleTimeout, Learned, Stamp},
     server::Server,
 };
-use crate::record::KernelTime;
+use crate::{nginx::upstream_settings::UpstreamSettings, record::KernelTime};
 
 /// How many servers are known at a time; each takes about 2 KB.
 pub const MAX_SERVERS: usize = 4096;
@@ -31,6 +31,10 @@ pub(super) struct Servers {
 impl Servers {
     pub(super) fn get(&self, address: &SocketAddr) -> Option<&Server> {
         self.known.get(address)
+    }
+
+    pub(super) fn get_mut(&mut self, address: &SocketAddr) -> Option<&mut Server> {
+        self.known.get_mut(address)
     }
 
     /// The server, to tell it what happened. Where there is no room, those that nothing was learned of are forgotten first,
@@ -96,6 +100,19 @@ impl Correlator {
     /// What was learned of each server's idle timeout.
     pub fn idle_timeouts(&self) -> impl Iterator<Item = (SocketAddr, IdleTimeout)> + '_ {
         self.servers.iter().filter_map(|(address, server)| Some((address, server.learned().idle_timeout()?)))
+    }
+
+    /// Takes what nginx was told for a server, if that is known here.
+    pub fn note_settings(&mut self, server: &SocketAddr, settings: &Arc<UpstreamSettings>) {
+        if let Some(server) = self.servers.get_mut(server) {
+            server.note_settings(settings);
+        }
+    }
+
+    /// How long connections to a server had lain idle in this session; `None` if it is not known.
+    #[must_use]
+    pub fn idle_gaps(&self, server: &SocketAddr) -> Option<&IdleGaps> {
+        self.servers.get(server).map(Server::gaps)
     }
 
     /// All that was learned of each server, and how long before `now` it was last heard of.

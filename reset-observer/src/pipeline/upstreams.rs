@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::{Pipeline, places::Places};
 use crate::{
-    correlate::MAX_SERVERS,
+    correlate::{IdleGaps, MAX_SERVERS},
     mismatch::{News, Sides},
     nginx::upstream_settings::UpstreamSettings,
     record::KernelTime,
@@ -65,6 +65,12 @@ impl Pipeline {
         let revision = self.seen_configurations;
         self.tape.iter_mut().for_each(|tape| tape.context(Context::News { at: now, revision }));
         news
+    }
+
+    /// How long connections to a server had lain idle in this session; `None` if it is not known.
+    #[must_use]
+    pub fn idle_gaps(&self, server: &SocketAddr) -> Option<&IdleGaps> {
+        self.correlator.idle_gaps(server)
     }
 
     fn sides(&mut self, server: SocketAddr, now: KernelTime) -> Option<Sides> {

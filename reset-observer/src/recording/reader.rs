@@ -36,6 +36,8 @@ pub struct Reader<R> {
     read: usize,
     /// How many blocks were read.
     blocks: u64,
+    /// How long they were, heads included.
+    bytes: u64,
     ending: Ending,
 }
 
@@ -53,7 +55,7 @@ impl<R: BufRead> Reader<R> {
         }
         let header = Header::parse(line.strip_suffix(b"\n").unwrap_or(&line))?;
         let (compressed, entries) = (Vec::new(), Vec::new());
-        Ok(Self { header, input, compressed, entries, read: 0, blocks: 0, ending: Ending::CutShort })
+        Ok(Self { header, input, compressed, entries, read: 0, blocks: 0, bytes: 0, ending: Ending::CutShort })
     }
 
     /// What its first line says.
@@ -66,6 +68,12 @@ impl<R: BufRead> Reader<R> {
     #[must_use]
     pub const fn ending(&self) -> Ending {
         self.ending
+    }
+
+    /// How many bytes of blocks were read.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The next entry; `None` at the end, also of a recording that was cut short.
@@ -105,6 +113,7 @@ impl<R: BufRead> Reader<R> {
             return Ok(false);
         }
         block::read(head, &self.compressed, &mut self.entries).with_context(|| damaged(number))?;
+        self.bytes += u64::try_from(HEAD_BYTES + self.compressed.len()).unwrap_or_default();
         self.read = 0;
         Ok(true)
     }

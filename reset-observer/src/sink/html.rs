@@ -1,4 +1,4 @@
-//! The page at `/`: rendered here, complete without a script, with nothing from outside.
+//! The page at `/`, and the report of a session: rendered here, complete without a script, with nothing from outside.
 
 use self::markup::Markup;
 use super::{
@@ -12,9 +12,12 @@ mod episodes;
 mod health;
 mod markup;
 mod over_time;
+mod report;
 mod servers;
 mod timeouts;
 mod verdicts;
+
+pub use report::{MARK as REPORT_MARK, report};
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -27,11 +30,10 @@ const MAX_SHOWN: usize = 50;
 #[must_use]
 pub fn page(overview: &Overview, nonce: &str) -> String {
     let mut page = Markup::default();
-    page.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>").text(&overview.node);
-    page.raw(" · reset-observer</title>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    page.raw("<meta name=\"color-scheme\" content=\"light dark\">\n");
+    page.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    begin(&mut page, &overview.node);
     page.raw("<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>\n");
-    page.raw("<link rel=\"icon\" href=\"data:,\">\n<style nonce=\"").text(nonce).raw("\">\n").raw(STYLE);
+    page.raw("<style nonce=\"").text(nonce).raw("\">\n").raw(STYLE);
     page.raw("</style>\n</head>\n<body>\n<main>\n");
     head(&mut page, overview);
     tiles(&mut page, overview);
@@ -44,6 +46,13 @@ pub fn page(overview: &Overview, nonce: &str) -> String {
     foot(&mut page);
     page.raw("<script nonce=\"").text(nonce).raw("\">\n").raw(SCRIPT).raw("</script>\n</body>\n</html>\n");
     page.finish()
+}
+
+/// What the head of every document of ours begins with.
+fn begin(page: &mut Markup, title: &str) {
+    page.raw("<title>").text(title).raw(" · reset-observer</title>\n");
+    page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    page.raw("<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n");
 }
 
 fn head(page: &mut Markup, overview: &Overview) {

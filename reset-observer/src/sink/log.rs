@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
 
+use super::footer;
+
 struct StandardError;
 
 /// Sends messages of this level and more urgent ones to standard error.
@@ -25,7 +27,7 @@ impl Log for StandardError {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             // Nowhere is left to say that standard error is closed.
-            _ = write_line(&mut io::stderr().lock(), record);
+            _ = write_line(&mut io::stderr().lock(), footer::make_way(), record);
         }
     }
 
@@ -38,7 +40,7 @@ fn is_ours(target: &str) -> bool {
 }
 
 /// One message is one line and one write: line breaks inside become spaces, and lines of threads do not mix.
-fn write_line(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
+fn write_line(out: &mut impl Write, before: &str, record: &Record<'_>) -> io::Result<()> {
     let level = match record.level() {
         Level::Error => "error",
         Level::Warn => "warn",
@@ -47,7 +49,7 @@ fn write_line(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
         Level::Trace => "trace",
     };
     let sentence: String = record.args().to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    out.write_all(format!("{level}: {sentence}\n").as_bytes())
+    out.write_all(format!("{before}{level}: {sentence}\n").as_bytes())
 }
 
 #[cfg(test)]
@@ -56,7 +58,7 @@ mod tests {
 
     fn line(level: Level, sentence: &str) -> String {
         let mut out = Vec::new();
-        write_line(&mut out, &Record::builder().level(level).args(format_args!("{sentence}")).build()).unwrap();
+        write_line(&mut out, "", &Record::builder().level(level).args(format_args!("{sentence}")).build()).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     advise,
     mismatch::{Change, News, Sides},
-    nginx::upstream_settings::Keeps,
+    nginx::upstream_settings::{Keeps, UpstreamSettings},
     record::KernelTime,
     sink::words,
     verdict::UpstreamLabel,
@@ -84,7 +84,7 @@ impl From<&Sides> for Upstream {
                 spread_ms: milliseconds(backend.spread),
                 samples: u64::try_from(backend.samples).unwrap_or(u64::MAX),
             },
-            nginx_timeout: nginx_timeout(sides),
+            nginx_timeout: sides.settings.as_deref().map(NginxTimeout::from),
             mismatch: sides.mismatch(),
             expected_races: sides
                 .expected
@@ -95,18 +95,19 @@ impl From<&Sides> for Upstream {
     }
 }
 
-fn nginx_timeout(sides: &Sides) -> Option<NginxTimeout> {
-    let settings = sides.settings.as_deref()?;
-    let value_ms = match Keeps::of(settings) {
-        Keeps::Nothing => Some(0.0),
-        Keeps::For(timeout) => Some(milliseconds(timeout)),
-        Keeps::Forever => None,
-    };
-    Some(NginxTimeout {
-        value_ms,
-        at: settings.keepalive_timeout_at.as_ref().map(ToString::to_string),
-        block_at: settings.block.as_ref().map(|(_, place)| place.to_string()),
-    })
+impl From<&UpstreamSettings> for NginxTimeout {
+    fn from(settings: &UpstreamSettings) -> Self {
+        let value_ms = match Keeps::of(settings) {
+            Keeps::Nothing => Some(0.0),
+            Keeps::For(timeout) => Some(milliseconds(timeout)),
+            Keeps::Forever => None,
+        };
+        Self {
+            value_ms,
+            at: settings.keepalive_timeout_at.as_ref().map(ToString::to_string),
+            block_at: settings.block.as_ref().map(|(_, place)| place.to_string()),
+        }
+    }
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -1,4 +1,4 @@
-//! `browser`: the daemon's page in a real browser. Apart from the other tests, because a browser is large.
+//! `browser`: the daemon's page and a report in a real browser. Apart from the other tests, because a browser is large.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ const BROWSERS: [&str; 4] = ["chromium-headless-shell", "chromium", "chromium-br
 /// Where pictures are kept, from the workspace.
 const PICTURES: &str = "docs/pictures";
 
-/// Installs a browser if there is none, and runs the lab's test of the page with it.
+/// Installs a browser if there is none, and runs the lab's tests of the page and of the report with it.
 pub(crate) fn browser(pins: &Pins) -> Result<()> {
     workspace::require_ebpf("look at")?;
     toolchain::ensure(pins)?;
@@ -35,7 +35,7 @@ pub(crate) fn browser(pins: &Pins) -> Result<()> {
     let pictures = workspace::root().join(PICTURES);
     std::fs::create_dir_all(&pictures)?;
     let mut lab = cargo("test");
-    lab.args(["--package", "lab", "--test", "page", "--", "--nocapture"]);
+    lab.args(["--package", "lab", "--test", "page", "--test", "report", "--", "--nocapture"]);
     lab.env("RESET_OBSERVER", &built.observer).env("LAB_BROWSER", &browser).env("LAB_PICTURES", &pictures);
     tools.tell(&mut lab);
     run(&mut lab)

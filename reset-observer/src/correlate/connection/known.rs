@@ -54,6 +54,11 @@ impl Connection {
         self.settings.as_deref()
     }
 
+    /// The same, to be kept.
+    pub(crate) fn shared_settings(&self) -> Option<&Arc<UpstreamSettings>> {
+        self.settings.as_ref()
+    }
+
     /// When its end began.
     #[must_use]
     pub fn first_at(&self) -> KernelTime {

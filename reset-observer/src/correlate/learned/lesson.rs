@@ -67,6 +67,16 @@ impl Lesson {
         Self { idle: None, hurt: true, response: None, ..self }
     }
 
+    /// How long it had been idle when the server closed it.
+    pub(in crate::correlate) fn idle_at_close(&self) -> Option<Duration> {
+        self.idle.map(|(idle, _)| idle)
+    }
+
+    /// The idle time after which the server took a request.
+    pub(in crate::correlate) fn served_after(&self) -> Option<Duration> {
+        self.kept_for
+    }
+
     /// The server closed the connection because it had been idle for long enough.
     pub(crate) fn is_close_for_idleness(&self) -> bool {
         self.idle.is_some()

@@ -59,6 +59,13 @@ impl CauseCounts {
         self.each().filter(|(cause, _)| *cause != Cause::IdleClose).map(|(_, count)| count).sum()
     }
 
+    /// These and those.
+    #[must_use]
+    pub fn plus(mut self, others: &Self) -> Self {
+        self.0.iter_mut().zip(others.0).for_each(|(count, more)| *count += more);
+        self
+    }
+
     /// The causes that occurred.
     pub fn each(&self) -> impl Iterator<Item = (Cause, u64)> + '_ {
         Cause::ALL.iter().map(|cause| (*cause, self.of(*cause))).filter(|(_, count)| *count > 0)

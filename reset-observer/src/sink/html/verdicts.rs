@@ -5,9 +5,38 @@ use std::fmt::Display;
 use super::{causes, markup::Markup};
 use crate::{
     container::Container,
-    sink::{overview::Overview, words},
+    record::KernelTime,
+    sink::{clock::WallClock, overview::Overview, words},
     verdict::{Confidence, Impact, ProcessLabel, Verdict},
 };
+
+/// How times are shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) clock: WallClock,
+    /// With the date: what is shown is not all of one day.
+    pub(super) dated: bool,
+}
+
+impl Times {
+    pub(super) const fn of_day(clock: WallClock) -> Self {
+        Self { clock, dated: false }
+    }
+
+    pub(super) fn of(self, at: KernelTime) -> String {
+        let time = self.clock.time_of_day(at);
+        if self.dated { format!("{} {time}", self.clock.timestamp(at).strftime("%m-%d")) } else { time }
+    }
+}
+
+/// How a verdict's name is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Id {
+    /// It leads to the verdict as JSON.
+    Linked,
+    /// Nothing is behind it; the exact time is beside it.
+    Plain,
+}
 
 pub(super) fn section(page: &mut Markup, overview: &Overview) {
     page.raw("<section>\n<div class=\"title\"><h2>Newest verdicts</h2></div>\n");
@@ -15,14 +44,14 @@ pub(super) fn section(page: &mut Markup, overview: &Overview) {
         page.raw("<p class=\"empty\">None yet. Harmless closes of idle connections are not shown here.</p>\n");
     }
     for verdict in &overview.verdicts {
-        entry(page, overview, verdict);
+        entry(page, Times::of_day(overview.clock), verdict, Id::Linked);
     }
     page.raw("</section>\n");
 }
 
-fn entry(page: &mut Markup, overview: &Overview, verdict: &Verdict) {
+pub(super) fn entry(page: &mut Markup, times: Times, verdict: &Verdict, id: Id) {
     page.raw("<details class=\"verdict\" data-id=\"").text(verdict.id).raw("\"><summary><time>");
-    page.text(overview.clock.time_of_day(verdict.at)).raw("</time>");
+    page.text(times.of(verdict.at)).raw("</time>");
     causes::badge(page, verdict.cause);
     page.raw("<span class=\"where\">").text(target(verdict)).raw("</span><span class=\"sure ");
     page.raw(verdict.confidence.as_str())
@@ -36,7 +65,7 @@ fn entry(page: &mut Markup, overview: &Overview, verdict: &Verdict) {
         page.raw("<p class=\"do\">").text(advice).raw("</p>\n");
     }
     evidence(page, verdict);
-    facts(page, verdict);
+    facts(page, times, verdict, id);
     page.raw("</div></details>\n");
 }
 
@@ -48,7 +77,7 @@ fn evidence(page: &mut Markup, verdict: &Verdict) {
     page.raw("</ul></div>\n");
 }
 
-fn facts(page: &mut Markup, verdict: &Verdict) {
+fn facts(page: &mut Markup, times: Times, verdict: &Verdict, id: Id) {
     page.raw("<div><h3>Connection</h3><dl>");
     let (local, remote) = (verdict.local, verdict.remote);
     fact(page, "from", Some(address(local.addr, local.port)));
@@ -64,16 +93,24 @@ fn facts(page: &mut Markup, verdict: &Verdict) {
         .bytes
         .map(|bytes| format!("{} sent, {} received, {} not acknowledged", bytes.sent, bytes.received, bytes.unacked));
     fact(page, "bytes", bytes);
+    let surer: Vec<&str> = verdict.would_raise.iter().map(|would| words::would_raise(*would)).collect();
+    fact(page, "surer with", (!surer.is_empty()).then(|| surer.join("; ")));
     if let Some(request) = &verdict.request {
         fact(page, "request", Some(&request.line));
         fact(page, "client", Some(&request.client));
         fact(page, "host", request.host.as_ref());
     }
-    page.raw("<dt>id</dt><dd><a href=\"/api/v1/verdicts?id=").text(verdict.id).raw("\">").text(verdict.id);
-    page.raw("</a></dd></dl></div>\n");
+    if id == Id::Plain {
+        fact(page, "at", Some(times.clock.rfc3339(verdict.at)));
+        fact(page, "id", Some(verdict.id));
+    } else {
+        page.raw("<dt>id</dt><dd><a href=\"/api/v1/verdicts?id=").text(verdict.id).raw("\">").text(verdict.id);
+        page.raw("</a></dd>");
+    }
+    page.raw("</dl></div>\n");
 }
 
-fn fact(page: &mut Markup, name: &'static str, value: Option<impl Display>) {
+pub(super) fn fact(page: &mut Markup, name: &'static str, value: Option<impl Display>) {
     if let Some(value) = value {
         page.raw("<dt>").raw(name).raw("</dt><dd>").text(value).raw("</dd>");
     }
@@ -116,7 +153,7 @@ const fn sureness(confidence: Confidence) -> &'static str {
     }
 }
 
-const fn impact(impact: Impact) -> &'static str {
+pub(super) const fn impact(impact: Impact) -> &'static str {
     match impact {
         Impact::RequestFailed => "request failed",
         Impact::RequestRetried => "nginx retried",
