@@ -51,7 +51,7 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
     let core = session.core();
     let mut memory = Memory::open(StatePlace::or_usual(args.watch.state_file.as_ref()), &core)?;
     let shown = Arc::new(Shown::new(&session, args, &web));
-    let mut serving = Serving::start(listener, &shown, &web).map_err(Failure::Running)?;
+    let mut serving = Serving::start(listener, &shown, &web, !args.watch.no_sandbox).map_err(Failure::Running)?;
     if session.nginx().workers == 0 {
         log::warn!("no nginx is running in sight yet: it is looked for whenever one opens a connection");
     }
