@@ -10,6 +10,7 @@ use std::{
 };
 
 mod connection;
+mod departures;
 mod ends;
 pub mod learned;
 mod logged;
@@ -19,6 +20,7 @@ mod server;
 mod servers;
 
 pub use connection::Connection;
+use departures::Departures;
 use ends::BySequence;
 pub use ends::Ends;
 pub use learned::IdleTimeout;
@@ -44,9 +46,6 @@ const QUIET_WINDOWS: u32 = 5;
 /// A connection that was judged is remembered for this many settle windows more, as the other end of another one, and
 /// so that what follows on it does not count as a new one.
 const MEMORY_WINDOWS: u32 = 10;
-
-/// How long before a reset of our own a client's departure counts as its reason.
-const CLIENT_LEFT_WITHIN: Duration = Duration::from_millis(50);
 
 /// A process that the out-of-memory killer chose may take this long to die.
 const OOM_WITHIN: Duration = Duration::from_secs(30);
@@ -89,7 +88,7 @@ pub struct Correlator {
     /// Cases that had to be judged before their time, for the next poll.
     overtaken: Vec<Case>,
     servers: Servers,
-    client_left: HashMap<Option<u32>, KernelTime>,
+    departures: Departures,
     oom_victims: HashMap<u32, KernelTime>,
     resets: ResetTotals,
 }
@@ -105,7 +104,7 @@ impl Correlator {
             agenda: BTreeSet::new(),
             overtaken: Vec::new(),
             servers: Servers::default(),
-            client_left: HashMap::new(),
+            departures: Departures::default(),
             oom_victims: HashMap::new(),
             resets: ResetTotals::default(),
         }
@@ -204,6 +203,7 @@ impl Correlator {
         }
         self.oom_victims.retain(|_, chosen| *chosen >= now.before(OOM_WITHIN));
         self.servers.forget_before(now.before(SERVER_MEMORY));
+        self.departures.forget_before(now.before(SERVER_MEMORY.max(self.settle * MEMORY_WINDOWS)));
         cases
     }
 
@@ -230,8 +230,7 @@ impl Correlator {
         let at = connection.first_at();
         let server = self.servers.get(&ends.remote);
         let server = server.map(|server| server.facts(&connection, self.settle)).unwrap_or_default();
-        let left = self.client_left.get(&ends.netns).copied();
-        let client_left = left.is_some_and(|left| left <= at && at.since(left) <= CLIENT_LEFT_WITHIN);
+        let client_left = self.departures.any_just_before(ends.netns, at);
         if let Some(lesson) = Lesson::of(&connection, client_left) {
             self.server(ends.remote).learn(&lesson, at, &server);
             if let Some(opened) = connection.opened_at().filter(|_| lesson.is_close_for_idleness()) {

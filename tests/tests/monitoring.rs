@@ -137,8 +137,10 @@ fn the_first_abort_of_a_server_alerts_and_so_do_the_next_and_the_first_after_a_r
         let alert = "ResetObserverBackendAbort";
         for round in 0..3 {
             if round == 2 {
+                let before = monitoring.query("process_start_time_seconds")?;
+                let before = before.first().and_then(|one| one["value"][1].as_str()).context("nothing scraped")?;
                 daemon.replace()?;
-                monitoring.wait_for_scrapes()?;
+                monitoring.wait_for(&format!("process_start_time_seconds > {before}"), PATIENCE)?;
             }
             let status = stage.client()?.get("/linger0")?.status;
             ensure!(status == 502, "the lab itself: nginx answered {status}");
