@@ -31,6 +31,7 @@ pub(crate) fn monitoring(pins: &Pins) -> Result<()> {
     run(promtool().args(["test", "rules"]).arg(rules.join("rules.test.yaml")))?;
     toolchain::ensure(pins)?;
     let tools = lab_tools::ensure()?;
+    run(cargo("test").args(["--package", "reset-observer", "--features", "otlp", "--lib", "otlp"]))?;
     let built = workspace::build_whole()?;
     let mut test = cargo("test");
     test.args(["--package", "lab", "--test", "monitoring", "--test", "otlp", "--", "--test-threads=1", "--nocapture"]);
