@@ -31,7 +31,7 @@ pub(crate) const VERDICTS: Description = Description::new(
     "Each series carries an exemplar with the `verdict_id` of its newest verdict, which is `id` in the JSON line and in \
      `/api/v1/verdicts`. Connections without a known server have empty `upstream` and `server`, and those series exist at \
      zero for each cause; the series of a server appears with its first verdict, so that its first one is no increase to \
-     Prometheus: alert on `reset_observer_worker_verdicts_total` where a single one matters.",
+     Prometheus: the alerts of deploy/prometheus count a series that was not there before with its whole value.",
 );
 
 pub(crate) const WORKER_VERDICTS: Description = Description::new(
