@@ -46,10 +46,8 @@ fn records(request: &ExportLogsServiceRequest) -> Vec<&LogRecord> {
 }
 
 fn text(value: Option<&AnyValue>) -> Option<&str> {
-    match value?.value.as_ref()? {
-        Value::StringValue(text) => Some(text),
-        _ => None,
-    }
+    let Value::StringValue(text) = value?.value.as_ref()? else { return None };
+    Some(text)
 }
 
 fn attribute<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a AnyValue> {
