@@ -10,6 +10,7 @@ use std::{
 };
 
 mod connection;
+mod departures;
 mod ends;
 mod gaps;
 pub mod learned;
@@ -20,6 +21,7 @@ mod server;
 mod servers;
 
 pub use connection::Connection;
+use departures::Departures;
 use ends::BySequence;
 pub use ends::Ends;
 pub use gaps::{Gaps, IdleGaps};
@@ -46,9 +48,6 @@ const QUIET_WINDOWS: u32 = 5;
 /// A connection that was judged is remembered for this many settle windows more, as the other end of another one, and
 /// so that what follows on it does not count as a new one.
 const MEMORY_WINDOWS: u32 = 10;
-
-/// How long before a reset of our own a client's departure counts as its reason.
-const CLIENT_LEFT_WITHIN: Duration = Duration::from_millis(50);
 
 /// A process that the out-of-memory killer chose may take this long to die.
 const OOM_WITHIN: Duration = Duration::from_secs(30);
@@ -91,7 +90,7 @@ pub struct Correlator {
     /// Cases that had to be judged before their time, for the next poll.
     overtaken: Vec<Case>,
     servers: Servers,
-    client_left: HashMap<Option<u32>, KernelTime>,
+    departures: Departures,
     oom_victims: HashMap<u32, KernelTime>,
     resets: ResetTotals,
 }
@@ -107,7 +106,7 @@ impl Correlator {
             agenda: BTreeSet::new(),
             overtaken: Vec::new(),
             servers: Servers::default(),
-            client_left: HashMap::new(),
+            departures: Departures::default(),
             oom_victims: HashMap::new(),
             resets: ResetTotals::default(),
         }
@@ -206,6 +205,7 @@ impl Correlator {
         }
         self.oom_victims.retain(|_, chosen| *chosen >= now.before(OOM_WITHIN));
         self.servers.forget_before(now.before(SERVER_MEMORY));
+        self.departures.forget_before(now.before(SERVER_MEMORY.max(self.settle * MEMORY_WINDOWS)));
         cases
     }
 
@@ -232,8 +232,7 @@ impl Correlator {
         let at = connection.first_at();
         let server = self.servers.get(&ends.remote);
         let server = server.map(|server| server.facts(&connection, self.settle)).unwrap_or_default();
-        let left = self.client_left.get(&ends.netns).copied();
-        let client_left = left.is_some_and(|left| left <= at && at.since(left) <= CLIENT_LEFT_WITHIN);
+        let client_left = self.departures.any_just_before(ends.netns, at);
         let ending = peer.as_ref().is_some_and(|peer| peer.exit().is_some());
         let lesson = Lesson::of(&connection, client_left);
         if let Some(lesson) = lesson.map(|lesson| if ending { lesson.of_an_ending_server() } else { lesson }) {

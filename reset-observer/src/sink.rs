@@ -24,6 +24,8 @@ pub mod json;
 pub mod log;
 pub mod losses;
 pub mod metrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod overview;
 pub mod page;
 pub mod report;

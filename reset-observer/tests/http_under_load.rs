@@ -182,7 +182,7 @@ fn slow_hostile_and_many_clients_lose_nothing_and_memory_stays_flat() {
     let daemon = Arc::new(Daemon::new());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let _server = Server::start(listener, Arc::<Daemon>::clone(&daemon), Arc::new(Web::open_to_all())).unwrap();
+    let _server = Server::start(listener, Arc::<Daemon>::clone(&daemon), Arc::new(Web::open_to_all()), || ()).unwrap();
     let over = Arc::new(AtomicBool::new(false));
     let watcher = thread::spawn({
         let (daemon, over) = (Arc::clone(&daemon), Arc::clone(&over));

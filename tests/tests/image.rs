@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +24,9 @@ use lab::topology::{Family, Shape, Topology};
 
 /// How long the container may take for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Handshakes with a port where nobody listens.
+const KNOCKS: u32 = 50_000;
 
 /// Its name at the runtime.
 const NAME: &str = "reset-observer-lab";
@@ -74,10 +77,41 @@ fn judge(bundle: &Path, runtime: &Path) -> Result<()> {
     let held = ["Uid:\t65532", "CapEff:\t0000000000080004", "NoNewPrivs:\t1", "Seccomp:\t2"];
     let missing: Vec<&&str> = held.iter().filter(|line| !status.contains(**line)).collect();
     ensure!(missing.is_empty(), "{missing:?} is not so in {status}");
+    storm(&container, &net)?;
     container.end()?;
     let state = fs::read_to_string(bundle.join("node/var/lib/reset-observer/state.json"))?;
     ensure!(state.starts_with('{'), "no state was kept: {state}");
     Ok(())
+}
+
+/// Twice what a storm of resets makes it hold fits into the manifest's limit, kernel memory of its programs included.
+fn storm(container: &Container, net: &Topology) -> Result<()> {
+    let nobody = SocketAddr::new(net.backend_address(), 4000);
+    net.proxy().inside(|| {
+        for _ in 0..KNOCKS {
+            ensure!(TcpStream::connect(nobody).is_err(), "the lab itself: somebody listens at {nobody}");
+        }
+        Ok(())
+    })?;
+    let [most, limit] = memory(container.pid()?)?;
+    println!("{most} bytes of memory at most, and {limit} are allowed");
+    ensure!(2 * most <= limit, "{most} bytes are more than half of the limit, {limit}");
+    container.get("/metrics").map(drop)
+}
+
+/// The most that the control group of a process has held, and its limit, in bytes.
+fn memory(pid: u32) -> Result<[u64; 2]> {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+    let of = |hierarchy: &str| groups.lines().find_map(|line| line.split_once(hierarchy).map(|(_, path)| path));
+    let (path, files) = match of(":memory:") {
+        Some(path) => (format!("/sys/fs/cgroup/memory{path}"), ["memory.max_usage_in_bytes", "memory.limit_in_bytes"]),
+        None => (format!("/sys/fs/cgroup{}", of("0::").context("no cgroup")?), ["memory.peak", "memory.max"]),
+    };
+    let read = |file: &str| -> Result<u64> {
+        let path = format!("{path}/{file}");
+        Ok(fs::read_to_string(&path).with_context(|| format!("no {path}"))?.trim().parse()?)
+    };
+    Ok([read(files[0])?, read(files[1])?])
 }
 
 /// A running container. Its runtime stays in the foreground and dies with the lab.

@@ -55,6 +55,25 @@ fn every_cause_but_the_harmless_one_has_an_alert_and_every_alert_a_page_that_is_
     }
 }
 
+/// Helm, kustomize and sed replace it; one that is spelt otherwise would be left behind.
+#[test]
+fn every_runbook_link_begins_with_the_one_place_that_is_to_be_replaced() {
+    let base = "https://reset-observer.example/docs";
+    for rule in rules() {
+        let link = rule["annotations"]["runbook_url"].as_str().expect("a link");
+        assert!(link.starts_with(&format!("{base}/")), "{link}");
+    }
+    assert_eq!(yaml(&format!("{CHART}/values.yaml"))["prometheusRule"]["runbookBase"], base);
+    let template = text(&format!("{CHART}/templates/prometheusrule.yaml"));
+    assert!(template.contains(&format!("replace {base:?} .Values.prometheusRule.runbookBase")));
+    let component = yaml("deploy/kubernetes/runbooks/kustomization.yaml");
+    let target = &component["replacements"][0]["targets"][0];
+    assert_eq!(target["fieldPaths"][0], "spec.groups.*.rules.*.annotations.runbook_url");
+    let index = target["options"]["index"].as_u64().and_then(|index| usize::try_from(index).ok()).expect("an index");
+    let replaced = base.split('/').nth(index);
+    assert_eq!(yaml("deploy/kubernetes/runbooks/place.yaml")["data"]["place"].as_str(), replaced);
+}
+
 /// What comes out of the chart is compared by hand with `kubectl kustomize`, for which Helm is needed; here, that neither
 /// file was changed without the other.
 #[test]

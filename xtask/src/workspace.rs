@@ -49,6 +49,11 @@ pub(crate) fn build() -> Result<Built> {
     build_with(&[])
 }
 
+/// The same, the observer with all that can be left out.
+pub(crate) fn build_whole() -> Result<Built> {
+    build_with(&["--features", "reset-observer/otlp"])
+}
+
 /// Builds both as for a release.
 pub(crate) fn build_release() -> Result<Built> {
     build_with(&["--release"])

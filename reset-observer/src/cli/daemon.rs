@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 
+#[cfg(feature = "otlp")]
+use super::value::collector;
 use super::{RecordArgs, WatchArgs, value::listen_address};
 
 /// Flags of `daemon`.
@@ -46,6 +48,15 @@ pub struct DaemonArgs {
     /// `sysctl kernel.bpf_stats_enabled` is 1 it keeps them anyway, and they are exported without this flag.
     #[arg(long = "kernel.program-stats")]
     pub program_stats: bool,
+
+    /// Send each verdict that is not harmless to an OpenTelemetry collector, by OTLP over HTTP, such as
+    /// `http://127.0.0.1:4318`
+    ///
+    /// As a log record, to /v1/logs below this address. A collector that is not there costs nothing but verdicts: they wait
+    /// for a minute, at most 2048 of them, and reset_observer_otlp_verdicts_total counts those that are dropped.
+    #[cfg(feature = "otlp")]
+    #[arg(long = "otlp-endpoint", value_name = "URL", value_parser = collector)]
+    pub otlp_endpoint: Option<String>,
 
     /// Whether to record what decides the verdicts.
     #[command(flatten)]

@@ -47,3 +47,15 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
     full.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:9924, [::1]:9924 or :9924".to_owned())
 }
+
+#[cfg(feature = "otlp")]
+pub(super) fn collector(text: &str) -> Result<String, String> {
+    let url: axum::http::Uri = text.parse().map_err(|_| "write a URL, such as http://127.0.0.1:4318".to_owned())?;
+    match url.scheme_str() {
+        Some("http") if url.host().is_some_and(|host| !host.is_empty()) => Ok(text.to_owned()),
+        Some("https") => {
+            Err("TLS is for a collector on this host to speak: give that one's address, http://...".into())
+        }
+        Some(_) | None => Err("write a URL, such as http://127.0.0.1:4318".into()),
+    }
+}

@@ -27,10 +27,12 @@ use crate::{
     verdict::Verdict,
 };
 
+mod forward;
 mod reload;
 mod serving;
 mod shown;
 
+use forward::Forward;
 use reload::Reload;
 use serving::{Serving, listen, read_web};
 use shown::Shown;
@@ -50,8 +52,8 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
     let mut session = begin(args)?;
     let core = session.core();
     let mut memory = Memory::open(StatePlace::or_usual(args.watch.state_file.as_ref()), &core)?;
-    let shown = Arc::new(Shown::new(&session, args, &web));
-    let mut serving = Serving::start(listener, &shown, &web).map_err(Failure::Running)?;
+    let shown = Arc::new(Shown::new(&session, args, &web).map_err(Failure::Prerequisite)?);
+    let mut serving = Serving::start(listener, &shown, &web, !args.watch.no_sandbox).map_err(Failure::Running)?;
     if session.nginx().workers == 0 {
         log::warn!("no nginx is running in sight yet: it is looked for whenever one opens a connection");
     }
@@ -75,6 +77,7 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
     session.finish();
     let ended = ended.and(session.end_recording());
     memory.save(&core).await;
+    shown.forward.finish();
     ended.map_err(Failure::Running)
 }
 
@@ -111,6 +114,7 @@ async fn watch(session: &mut Session, shown: &Shown) -> anyhow::Result<()> {
 }
 
 fn take(shown: &Shown, verdicts: Vec<Verdict>, episodes: Vec<Episode>) {
+    shown.forward.take(&verdicts);
     let mut metrics = lock(&shown.metrics);
     for episode in &episodes {
         log::warn!("{episode}");

@@ -34,7 +34,7 @@ impl Correlator {
         let record = &event.record;
         let left = matches!(record.event, Event::FinReceived | Event::ResetReceived);
         if event.leg == Leg::Client && left && record.snapshot.as_ref().is_some_and(is_unserved) {
-            self.client_left.insert(record.netns, record.at);
+            self.departures.add(record.netns, record.at);
         }
     }
 

@@ -19,11 +19,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves at a socket that listens.
+    /// Serves at a socket that listens. Its thread does `confine` before anything else.
     ///
     /// # Errors
     /// If there is no thread or event loop to be had.
-    pub fn start(listener: net::TcpListener, observed: Arc<dyn Observed>, web: Arc<Web>) -> Result<Self> {
+    pub fn start(
+        listener: net::TcpListener,
+        observed: Arc<dyn Observed>,
+        web: Arc<Web>,
+        confine: impl FnOnce() + Send + 'static,
+    ) -> Result<Self> {
         listener.set_nonblocking(true).context("cannot serve HTTP")?;
         let kept = listener.try_clone().context("cannot serve HTTP: raise the limit of open files")?;
         let runtime = Builder::new_current_thread()
@@ -36,6 +41,7 @@ impl Server {
         thread::Builder::new()
             .name("http".into())
             .spawn(move || {
+                confine();
                 runtime.block_on(async {
                     match TcpListener::from_std(listener) {
                         Ok(listener) => serve(listener, observed, web, async { _ = wait_for_shutdown.await }).await,

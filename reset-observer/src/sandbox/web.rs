@@ -10,13 +10,17 @@ use rustix::thread::CapabilitySet;
 
 use super::{Outcome, capabilities};
 
+/// To read certificates and passwords again that only root may read; and its own counters, where [`super::enter`] had to
+/// keep the right to.
+const KEPT: CapabilitySet = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::BPF);
+
 /// The newest that is asked for (Linux 6.12); of an older kernel, what it has.
 const NEWEST: ABI = ABI::V6;
 
 /// Gives up looking at other processes, writing to any file, executing any, and opening connections. For the calling
 /// thread and those it starts; what it has open already it can go on writing to.
 pub fn enter() -> Outcome {
-    let kept = capabilities::keep(CapabilitySet::DAC_READ_SEARCH)?;
+    let kept = capabilities::keep(KEPT)?;
     let walls = build_walls().map_err(|error| format!("Landlock is not in force: {error:#}"))?;
     Ok(format!("{kept}; {walls}"))
 }

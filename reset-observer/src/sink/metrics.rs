@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use prometheus_client::{
@@ -17,7 +17,6 @@ use prometheus_client::{
 };
 
 use crate::{
-    counts::ProgramRuns,
     episode::Episode,
     resets::{Direction, ResetTotals},
     sink::{
@@ -31,8 +30,10 @@ use crate::{
 pub mod catalogue;
 mod error_log;
 mod labels;
+mod otlp;
 pub mod plain_text;
 mod process;
+mod programs;
 mod upstreams;
 
 use catalogue::Description;
@@ -42,6 +43,7 @@ use labels::{
     ByCause, ByEpisode, ByFeature, ByFile, ByMeasure, ByProgram, ByReason, ByReset, ByServer, ByServerSide, ByStage,
     ByVerdict, ByVerdictId, ByWorker,
 };
+use otlp::ByFate;
 use process::ProcessMetrics;
 
 /// Content type of [`Metrics::encode`].
@@ -73,6 +75,7 @@ pub struct Metrics {
     error_log_joins: Family<ByResult, Counter>,
     error_log_lines_left: Family<ByLeftOut, Counter>,
     records_lost: Family<ByStage, Counter>,
+    otlp_verdicts: Family<ByFate, Counter>,
     program_attached: Family<ByProgram, Gauge>,
     program_run_seconds: Family<ByProgram, Counter<f64, AtomicU64>>,
     program_runs: Family<ByProgram, Counter>,
@@ -103,6 +106,7 @@ impl Metrics {
             error_log_joins: Family::default(),
             error_log_lines_left: Family::default(),
             records_lost: Family::default(),
+            otlp_verdicts: Family::default(),
             program_attached: Family::default(),
             program_run_seconds: Family::default(),
             program_runs: Family::default(),
@@ -139,6 +143,7 @@ impl Metrics {
         let Self { registry, .. } = self;
         register(registry, &catalogue::SERVERS_FORGOTTEN, self.servers_forgotten.clone());
         register(registry, &catalogue::RECORDS_LOST, self.records_lost.clone());
+        register(registry, &catalogue::OTLP_VERDICTS, self.otlp_verdicts.clone());
         register(registry, &catalogue::PROGRAM_ATTACHED, self.program_attached.clone());
         register(registry, &catalogue::PROGRAM_RUN_SECONDS, self.program_run_seconds.clone());
         register(registry, &catalogue::PROGRAM_RUNS, self.program_runs.clone());
@@ -166,6 +171,7 @@ impl Metrics {
         for cause in Cause::ALL {
             drop(self.idle_before_request.get_or_create(&ByCause::new(*cause)));
         }
+        self.set_otlp(0, 0);
         for stage in Stage::ALL {
             drop(self.records_lost.get_or_create(&ByStage::new(stage)));
         }
@@ -227,23 +233,6 @@ impl Metrics {
         raise(&self.records_lost.get_or_create(&ByStage::new(stage)), total);
     }
 
-    /// Takes what a kernel program cost since it was loaded.
-    pub fn set_program_runs(&mut self, cost: &ProgramRuns) {
-        let label = ByProgram::new(&cost.program);
-        raise(&self.program_runs.get_or_create(&label), cost.runs);
-        raise_to_seconds(&self.program_run_seconds.get_or_create(&label), cost.time);
-    }
-
-    /// A kernel program is attached.
-    pub fn set_attached(&mut self, program: &str) {
-        self.program_attached.get_or_create(&ByProgram::new(program)).set(1);
-    }
-
-    /// Says whether the kernel has an optional feature.
-    pub fn set_feature(&mut self, feature: &str, present: bool) {
-        self.kernel_feature.get_or_create(&ByFeature::new(feature)).set(i64::from(present));
-    }
-
     /// All metrics in the OpenMetrics text format, see [`CONTENT_TYPE`].
     #[must_use]
     pub fn encode(&self) -> String {
@@ -282,11 +271,6 @@ const fn impacts(cause: Cause) -> &'static [Impact] {
         | Cause::ProxyCrash
         | Cause::Unknown => &[Impact::RequestFailed, Impact::RequestRetried, Impact::Unknown],
     }
-}
-
-/// The same for a counter of seconds: floating-point numbers from 0 on are ordered as their bits are.
-fn raise_to_seconds(counter: &Counter<f64, AtomicU64>, total: Duration) {
-    counter.inner().fetch_max(total.as_secs_f64().to_bits(), Ordering::Relaxed);
 }
 
 /// Raises a counter to a total that is counted elsewhere; never lowers it, which would look like a restart.

@@ -4,7 +4,7 @@ use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +14,8 @@ use tempfile::TempDir;
 use lab::child::{Child, Launch};
 use lab::client::Client;
 
+use super::hastened::hastened;
+use super::secured::{PASSWORD, Secured, USER};
 use crate::{await_some, root};
 
 /// Debian's Alertmanager reads its templates from `/usr/share/prometheus` whatever it is told: those of the package are
@@ -24,6 +26,9 @@ const WITH_TEMPLATES: &str =
 /// How long one of the two may take to come up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The job that has the password.
+const JOB: &str = "reset-observer";
+
 /// Where the packages are unpacked.
 pub(crate) struct Programs(PathBuf);
 
@@ -31,6 +36,11 @@ impl Programs {
     /// As `cargo xtask monitoring` tells.
     pub(crate) fn told() -> Option<Self> {
         env::var_os("LAB_MONITORING").map(|directory| Self(directory.into()))
+    }
+
+    /// Prometheus's tool for checks.
+    pub(crate) fn promtool(&self) -> PathBuf {
+        self.0.join("usr/bin/promtool")
     }
 }
 
@@ -43,13 +53,16 @@ pub(crate) struct Monitoring {
 }
 
 impl Monitoring {
-    /// Scrapes `daemon` twice a second with the rules of `deploy/prometheus`, and sends alerts to `webhook`.
-    pub(crate) fn start(programs: &Programs, daemon: SocketAddr, webhook: SocketAddr) -> Result<Self> {
+    /// Scrapes `daemon` twice a second by TLS and password, with the rules of `deploy/prometheus` sixty times as fast, and
+    /// sends alerts to `webhook`.
+    pub(crate) fn start(programs: &Programs, daemon: &Secured, webhook: SocketAddr) -> Result<Self> {
         let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
         let (address, alerts) = (free_address()?, free_address()?);
         let alertmanager = start_alertmanager(programs, &scratch, alerts, webhook)?;
         let file = scratch.path().join("prometheus.yml");
-        fs::write(&file, configuration(daemon, alerts))?;
+        let rules = scratch.path().join("rules.yml");
+        fs::write(&rules, hastened(&fs::read_to_string(root().join("deploy/prometheus/rules.yaml"))?))?;
+        fs::write(&file, configuration(daemon, &rules, alerts))?;
         let launch = Launch::new("prometheus", programs.0.join("usr/bin/prometheus"));
         let launch = launch.arg(format!("--config.file={}", file.display()));
         let launch = launch.arg(format!("--storage.tsdb.path={}", scratch.path().join("data").display()));
@@ -58,6 +71,11 @@ impl Monitoring {
         let ready = || Ok(get(address, "/-/ready").ok());
         await_some(PATIENCE, ready)?.with_context(|| format!("no Prometheus: {:#?}", monitoring.complaints()))?;
         Ok(monitoring)
+    }
+
+    /// Waits until the daemon is scraped, by who has the password and by nobody else.
+    pub(crate) fn wait_for_scrapes(&self) -> Result<()> {
+        self.wait_for(&format!("up{{job=\"{JOB}\"}} == 1 and on() up{{job=\"stranger\"}} == 0"), PATIENCE)
     }
 
     /// What a query gives now.
@@ -97,14 +115,25 @@ fn start_alertmanager(programs: &Programs, scratch: &TempDir, at: SocketAddr, we
     Ok(alertmanager)
 }
 
-fn configuration(daemon: SocketAddr, alerts: SocketAddr) -> String {
-    let rules = root().join("deploy/prometheus/rules.yaml");
+/// One job scrapes as it should; the other has no password.
+fn configuration(daemon: &Secured, rules: &Path, alerts: SocketAddr) -> String {
+    let (address, certificate) = (daemon.address(), daemon.certificate());
+    let job = |name: &str, password: &str| {
+        format!(
+            "  - job_name: {name}\n    scheme: https\n    static_configs: [{{ targets: [\"{address}\"] }}]\n\
+             \x20   tls_config: {{ ca_file: \"{}\", server_name: localhost }}\n{password}",
+            certificate.display()
+        )
+    };
+    let password = format!("    basic_auth: {{ username: {USER}, password: \"{PASSWORD}\" }}\n");
     format!(
         "global: {{ scrape_interval: 500ms, evaluation_interval: 500ms }}\n\
          rule_files: [\"{}\"]\n\
          alerting:\n  alertmanagers: [{{ static_configs: [{{ targets: [\"{alerts}\"] }}] }}]\n\
-         scrape_configs:\n  - job_name: reset-observer\n    static_configs: [{{ targets: [\"{daemon}\"] }}]\n",
-        rules.display()
+         scrape_configs:\n{}{}",
+        rules.display(),
+        job(JOB, &password),
+        job("stranger", "")
     )
 }
 

@@ -1,5 +1,6 @@
 //! What Alertmanager sends its alerts to.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,13 @@ impl Webhook {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The names of all that has fired up to now.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        let taken = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = taken.iter().filter_map(|alert| alert["labels"]["alertname"].as_str());
+        names.map(str::to_owned).collect()
     }
 
     /// Waits for an alert of this name that fires.

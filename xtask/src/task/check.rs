@@ -26,6 +26,17 @@ pub(crate) fn check(pins: &Pins) -> Result<()> {
     }
     eprintln!("check: clippy");
     run(cargo("clippy").args(["--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    // The eBPF programs have features of their own, therefore not --all-features.
+    run(cargo("clippy").args([
+        "--package",
+        "reset-observer",
+        "--features",
+        "otlp",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
     eprintln!("check: documentation");
     run(cargo("doc")
         .args(["--workspace", "--no-deps", "--document-private-items"])

@@ -1,4 +1,4 @@
-//! `monitoring`: the alerts and the dashboard under a real Prometheus and Alertmanager.
+//! `monitoring`: the alerts and the dashboard under a real Prometheus and Alertmanager; verdicts on their way to a collector.
 
 use std::{
     fs,
@@ -20,7 +20,8 @@ use crate::{
 /// Debian's packages; they are unpacked, neither installed nor started.
 const PACKAGES: [&str; 2] = ["prometheus", "prometheus-alertmanager"];
 
-/// Checks the rules and their unit tests, then lets the lab see each alert fire and each panel have data.
+/// Checks the rules and their unit tests, then lets the lab see each alert fire, each panel have data, and
+/// verdicts arrive at a collector.
 pub(crate) fn monitoring(pins: &Pins) -> Result<()> {
     require_ebpf("watch")?;
     let home = unpacked()?;
@@ -30,9 +31,10 @@ pub(crate) fn monitoring(pins: &Pins) -> Result<()> {
     run(promtool().args(["test", "rules"]).arg(rules.join("rules.test.yaml")))?;
     toolchain::ensure(pins)?;
     let tools = lab_tools::ensure()?;
-    let built = workspace::build()?;
+    run(cargo("test").args(["--package", "reset-observer", "--features", "otlp", "--lib", "otlp"]))?;
+    let built = workspace::build_whole()?;
     let mut test = cargo("test");
-    test.args(["--package", "lab", "--test", "monitoring", "--", "--test-threads=1", "--nocapture"]);
+    test.args(["--package", "lab", "--test", "monitoring", "--test", "otlp", "--", "--test-threads=1", "--nocapture"]);
     tools.tell(&mut test);
     test.env("RESET_OBSERVER", &built.observer).env("LAB_MONITORING", &home);
     if !is_root() {

@@ -5,6 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use anyhow::Result;
+
+use super::Forward;
 use crate::{
     cli::DaemonArgs,
     commands::session::{Core, Session, lock, now},
@@ -37,26 +40,29 @@ pub(super) struct Shown {
     pub(super) web: Mutex<Arc<Web>>,
     /// Whether the daemon's own file could be used when it was last read; `None` without one.
     pub(super) config_read: Mutex<Option<bool>>,
+    /// Where verdicts are sent to besides.
+    pub(super) forward: Forward,
     clock: WallClock,
     started: Ready,
 }
 
 impl Shown {
-    pub(super) fn new(session: &Session, args: &DaemonArgs, web: &Arc<Web>) -> Self {
+    pub(super) fn new(session: &Session, args: &DaemonArgs, web: &Arc<Web>) -> Result<Self> {
         let clock = WallClock::read();
         let started = session.ready(&args.watch.ports);
         let mut metrics = start_metrics(&started, clock);
         metrics.set_sandbox(session.sandbox());
-        Self {
+        Ok(Self {
             core: session.core(),
             metrics: Mutex::new(metrics),
             history: Mutex::new(History::new()),
             ready: AtomicBool::new(false),
             web: Mutex::new(Arc::clone(web)),
             config_read: Mutex::new(args.config.as_ref().map(|_| true)),
+            forward: Forward::start(args, &started.node, clock)?,
             clock,
             started,
-        }
+        })
     }
 
     /// Brings what is counted elsewhere up to date.
@@ -70,6 +76,7 @@ impl Shown {
             Err(error) => log::error!("what the programs cost is as of the last scrape: {error:#}"),
         }
         metrics.set_servers_forgotten(core.pipeline.servers_forgotten());
+        self.forward.count(metrics);
         metrics.set_joins(core.pipeline.join_counts());
         metrics.set_upstreams(&core.pipeline.upstreams(now()));
         drop(core);
@@ -113,7 +120,7 @@ impl Observed for Shown {
         metrics.encode()
     }
 
-    fn ready(&self) -> Result<(), String> {
+    fn ready(&self) -> std::result::Result<(), String> {
         let attached = self.ready.load(Ordering::Relaxed);
         attached.then_some(()).ok_or_else(|| "the programs are not attached yet".into())
     }
@@ -163,7 +170,7 @@ fn start_metrics(started: &Ready, clock: WallClock) -> Metrics {
     metrics
 }
 
-fn refresh_counts(metrics: &mut Metrics, core: &mut Core) -> anyhow::Result<()> {
+fn refresh_counts(metrics: &mut Metrics, core: &mut Core) -> Result<()> {
     let kernel = core.read_counters()?;
     metrics.set_resets(&core.pipeline.resets(&kernel));
     for stage in Stage::ALL {

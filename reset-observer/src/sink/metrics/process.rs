@@ -10,7 +10,8 @@ use prometheus_client::{
 use super::{
     ConfigFile, Metrics, catalogue,
     labels::{ByFile, ByMeasure},
-    raise_to_seconds, register,
+    programs::raise_to_seconds,
+    register,
 };
 use crate::{
     own_process::OwnProcess,

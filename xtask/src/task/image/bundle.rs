@@ -50,8 +50,20 @@ fn config(files: &Path, manifest: &Value, node: &Path) -> Result<Value> {
         "root": { "path": files, "readonly": rights["readOnlyRootFilesystem"] },
         "hostname": "reset-observer",
         "mounts": mounts(pod, container, node)?,
-        "linux": { "namespaces": namespaces, "maskedPaths": MASKED, "readonlyPaths": READ_ONLY },
+        "linux": {
+            "namespaces": namespaces,
+            "maskedPaths": MASKED,
+            "readonlyPaths": READ_ONLY,
+            "resources": { "memory": { "limit": memory_limit(container)? } },
+        },
     }))
+}
+
+/// In bytes.
+fn memory_limit(container: &Value) -> Result<u64> {
+    let limit = container["resources"]["limits"]["memory"].as_str().context("the manifest limits no memory")?;
+    let mebibytes = limit.strip_suffix("Mi").with_context(|| format!("{limit} is no number of Mi"))?;
+    Ok(mebibytes.parse::<u64>()? << 20)
 }
 
 fn process(container: &Value, rights: &Value) -> Result<Value> {

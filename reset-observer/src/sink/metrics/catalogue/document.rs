@@ -56,6 +56,7 @@ fn labels() -> Vec<(&'static str, String)> {
     vec![
         ("cause", causes),
         ("direction", names(Direction::ALL.into_iter().map(Direction::as_str))),
+        ("fate", "`sent` (the collector took it), `dropped` (too many waited, or it did not take it in time)".into()),
         ("feature", "What a kernel may offer, see [kernel-support.md](kernel-support.md)".into()),
         ("file", "`config` (`--config`), `web` (`--web.config.file`, certificates included)".into()),
         ("impact", names(Impact::ALL.iter().map(|impact| impact.as_str()))),

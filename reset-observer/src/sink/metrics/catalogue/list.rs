@@ -31,7 +31,7 @@ pub(crate) const VERDICTS: Description = Description::new(
     "Each series carries an exemplar with the `verdict_id` of its newest verdict, which is `id` in the JSON line and in \
      `/api/v1/verdicts`. Connections without a known server have empty `upstream` and `server`, and those series exist at \
      zero for each cause; the series of a server appears with its first verdict, so that its first one is no increase to \
-     Prometheus: alert on `reset_observer_worker_verdicts_total` where a single one matters.",
+     Prometheus: the alerts of deploy/prometheus count a series that was not there before with its whole value.",
 );
 
 pub(crate) const WORKER_VERDICTS: Description = Description::new(
@@ -122,6 +122,14 @@ pub(crate) const RECORDS_LOST: Description = Description::new(
     "What is lost here is missing among verdicts, never in `reset_observer_resets_total`, but for stage `program`.",
 );
 
+pub(crate) const OTLP_VERDICTS: Description = Description::new(
+    "reset_observer_otlp_verdicts_total",
+    Counter,
+    &["fate"],
+    "Verdicts for the collector of --otlp-endpoint, by what became of them",
+)
+.noting("In a program without that flag, or without an endpoint, all are zero.");
+
 pub(crate) const PROGRAM_ATTACHED: Description = Description::new(
     "reset_observer_program_attached",
     Gauge,
@@ -195,7 +203,7 @@ pub(crate) const PROCESS_START: Description =
     Description::new("process_start_time_seconds", Gauge, &[], "When this process started, in seconds since 1970");
 
 /// Every metric, in the order of the exposition.
-pub(crate) const ALL: [&Description; 28] = [
+pub(crate) const ALL: [&Description; 29] = [
     &RESETS,
     &SENT_BY_REASON,
     &VERDICTS,
@@ -210,6 +218,7 @@ pub(crate) const ALL: [&Description; 28] = [
     &ERROR_LOG_LINES_LEFT,
     &SERVERS_FORGOTTEN,
     &RECORDS_LOST,
+    &OTLP_VERDICTS,
     &PROGRAM_ATTACHED,
     &PROGRAM_RUN_SECONDS,
     &PROGRAM_RUNS,
