@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::workspace::root;
 
@@ -109,5 +109,52 @@ fn versions_are_those_of_the_workspace() {
 fn the_package_copies_files_that_are_there() {
     for (from, _) in crate::task::deb::FILES {
         assert!(Path::new(&root().join(from)).exists(), "{from}");
+    }
+}
+
+/// Of `schemas/README.md`.
+fn schema() -> jsonschema::Validator {
+    let schema: Value = serde_json::from_str(&text("xtask/schemas/manifests.json")).expect("the schemas are JSON");
+    jsonschema::validator_for(&schema).expect("the schemas are schemas")
+}
+
+fn manifests() -> Vec<(String, Value)> {
+    let directories = ["deploy/kubernetes/base", "deploy/kubernetes/monitoring"];
+    let files = directories.iter().flat_map(|directory| {
+        let files = fs::read_dir(root().join(directory)).expect("a directory of manifests");
+        files.map(move |file| format!("{directory}/{}", file.expect("a file").file_name().to_string_lossy()))
+    });
+    let manifests = files.filter(|file| !file.ends_with("kustomization.yaml"));
+    manifests.map(|file| (file.clone(), yaml(&file))).collect()
+}
+
+#[test]
+fn manifests_are_what_a_cluster_takes_also_for_the_operators_resources() {
+    let schema = schema();
+    for (file, manifest) in manifests() {
+        let mistakes: Vec<String> =
+            schema.iter_errors(&manifest).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(mistakes.is_empty(), "{file}: {mistakes:#?}");
+    }
+}
+
+#[test]
+fn a_misspelt_key_anywhere_in_a_manifest_is_refused() {
+    let schema = schema();
+    let inner = [
+        ("DaemonSet", "/spec/template/spec/containers/0/securityContext"),
+        ("Namespace", "/metadata"),
+        ("ServiceAccount", ""),
+        ("PodMonitor", "/spec/podMetricsEndpoints/0"),
+        ("PrometheusRule", "/spec/groups/0/rules/0"),
+    ];
+    let manifests = manifests();
+    assert_eq!(manifests.len(), inner.len(), "each kind is tried");
+    for (kind, place) in inner {
+        let (_, manifest) = manifests.iter().find(|(_, manifest)| manifest["kind"] == kind).expect("a manifest");
+        assert!(schema.is_valid(manifest), "{kind}");
+        let mut wrong = manifest.clone();
+        wrong.pointer_mut(place).expect("a place")["misspelt"] = json!(true);
+        assert!(!schema.is_valid(&wrong), "{kind}{place} takes any key");
     }
 }
