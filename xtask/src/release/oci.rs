@@ -49,7 +49,11 @@ impl Layout {
         });
         let mut manifest = self.blob(&serde_json::to_vec(&manifest)?, "application/vnd.oci.image.manifest.v1+json")?;
         manifest["platform"] = json!({ "architecture": "amd64", "os": "linux" });
-        manifest["annotations"] = json!({ "org.opencontainers.image.ref.name": reference });
+        // containerd goes by its own name for it, which is the one that the kubelet asks for.
+        manifest["annotations"] = json!({
+            "org.opencontainers.image.ref.name": reference,
+            "io.containerd.image.name": format!("docker.io/library/{reference}"),
+        });
         let index = json!({
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.index.v1+json",
