@@ -19,6 +19,7 @@ mod report_file;
 mod service;
 mod session;
 mod showing;
+mod storm;
 
 /// Why a command ended early.
 #[derive(Debug)]

@@ -177,6 +177,12 @@ impl Correlator {
         self.servers.entry(address)
     }
 
+    /// How many connections are known, at most some sixteen thousand.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
     /// The instant at which [`Self::poll`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {

@@ -243,6 +243,17 @@ impl Pipeline {
         verdicts.chain(look).chain(self.episodes.next_deadline()).min()
     }
 
+    /// How many connections are being looked at, at most some thirty thousand.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.correlator.connections().max(self.logs.waiting())
+    }
+
+    /// Gives back the room of connections that are not looked at any more.
+    pub fn shrink(&mut self) {
+        self.logs.shrink();
+    }
+
     /// Resets by leg, brought up to date with the kernel's counters.
     pub fn resets(&mut self, kernel: &KernelCounts) -> ResetTotals {
         self.correlator.resets(kernel, &self.counts)

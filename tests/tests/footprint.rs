@@ -71,6 +71,7 @@ fn fits() -> Result<()> {
     ensure!(daemon.sum("reset_observer_records_lost_total", "stage=\"ring\"")? == 0, "the ring was full");
     ensure!(steady < RESIDENT, "{steady} KiB were resident, and {RESIDENT} KiB is the bound");
     ensure!(stormed < STORMED, "{stormed} KiB were resident, and {STORMED} KiB is the bound");
+    wait_until_given_back(&daemon)?;
     drop(connections);
     ensure!(daemon.finish()?.success(), "{:#?}", daemon.complaints());
     Ok(())
@@ -113,6 +114,21 @@ fn wait_for_verdicts(daemon: &Daemon, expected: u64) -> Result<()> {
         }
         ensure!(Instant::now() < deadline, "{verdicts} verdicts, not {expected}");
         // Metrics have no events.
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// A connection that was judged is remembered for some seconds.
+fn wait_until_given_back(daemon: &Daemon) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let resident = kib(daemon, "VmRSS")?;
+        if resident < RESIDENT {
+            println!("{resident} KiB when they are forgotten");
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{resident} KiB are kept, and {RESIDENT} KiB is the bound");
+        // The kernel tells nobody.
         thread::sleep(Duration::from_millis(200));
     }
 }

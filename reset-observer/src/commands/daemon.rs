@@ -101,7 +101,7 @@ async fn watch(session: &mut Session, shown: &Shown) -> anyhow::Result<()> {
     loop {
         let verdicts = tokio::select! {
             verdicts = session.next() => verdicts?,
-            _ = save.tick() => {
+            _ = save.tick(), if session.is_recorded() => {
                 session.save_recording(false);
                 continue;
             }

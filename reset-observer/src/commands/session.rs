@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use log::{Level, log_enabled};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Failure, confine::confine, error_logs::ErrorLogs, recorder::Recorder};
+use super::{Failure, confine::confine, error_logs::ErrorLogs, recorder::Recorder, storm::Storm};
 use crate::{
     attribute::Attributor,
     cli::{RstPackets, WatchArgs},
@@ -75,6 +75,7 @@ pub(super) struct Session {
     recorder: Option<Recorder>,
     /// Records that found the ring full, as of the last look.
     ring_full: u64,
+    storm: Storm,
     features: Vec<Feature>,
     programs: Vec<String>,
     nginx: NginxFound,
@@ -130,6 +131,7 @@ impl Session {
             error_logs,
             recorder,
             ring_full: 0,
+            storm: Storm::default(),
             features,
             programs: attached,
             nginx,
@@ -180,9 +182,19 @@ impl Session {
         }
         self.take_what_is_there();
         let verdicts = lock(&self.core).pipeline.due(now());
+        self.give_back();
         self.follow_logs();
         self.save_recording(true);
         Ok(verdicts)
+    }
+
+    fn give_back(&mut self) {
+        let mut core = lock(&self.core);
+        if self.storm.has_passed(core.pipeline.connections()) {
+            core.pipeline.shrink();
+            drop(core);
+            kernel::memory::give_back();
+        }
     }
 
     /// The episodes that are over, each once; after [`Self::finish`], also those that went on.
@@ -200,6 +212,11 @@ impl Session {
     /// Notes what was not decided in the pipeline, if the session is recorded.
     pub(super) fn note(&self, context: Context) {
         lock(&self.core).pipeline.tape().into_iter().for_each(|tape| tape.context(context.clone()));
+    }
+
+    /// Whether the session is recorded.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorder.is_some()
     }
 
     /// Writes what was recorded since: all of it, or only if it fills a block.

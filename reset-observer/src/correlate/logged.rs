@@ -47,7 +47,7 @@ pub struct LogDesk {
     of_ticket: HashMap<Ticket, (Ends, InstanceId)>,
     answers: HashMap<Ends, Logged>,
     /// Cases whose time has come before their line.
-    held: HashMap<Ends, Case>,
+    held: HashMap<Ends, Box<Case>>,
 }
 
 impl LogDesk {
@@ -115,7 +115,7 @@ impl LogDesk {
     pub fn complete(&mut self, mut case: Case) -> Option<Case> {
         let ends = case.connection.ends();
         if self.asked.contains_key(&ends) {
-            self.held.insert(ends, case);
+            self.held.insert(ends, Box::new(case));
             return None;
         }
         case.logged = self.answers.remove(&ends).unwrap_or_default();
@@ -134,7 +134,7 @@ impl LogDesk {
             self.asked.remove(&ends);
             let logged = self.read(instance, answer);
             match self.held.remove(&ends) {
-                Some(case) => ready.push(Case { logged, ..case }),
+                Some(case) => ready.push(Case { logged, ..*case }),
                 None => {
                     self.answers.insert(ends, logged);
                 }
@@ -151,9 +151,23 @@ impl LogDesk {
         while let Some(due) = self.joiner.next_deadline() {
             ready.extend(self.poll(due));
         }
-        ready.extend(self.held.drain().map(|(_, case)| case));
+        ready.extend(self.held.drain().map(|(_, case)| *case));
         ready.sort_by_key(|case| (case.connection.first_at(), case.connection.ends()));
         ready
+    }
+
+    /// How many ends wait for their lines.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Gives back the room of those that wait no longer.
+    pub fn shrink(&mut self) {
+        self.asked.shrink_to_fit();
+        self.of_ticket.shrink_to_fit();
+        self.answers.shrink_to_fit();
+        self.held.shrink_to_fit();
     }
 
     fn read(&self, instance: InstanceId, answer: Answer) -> Logged {

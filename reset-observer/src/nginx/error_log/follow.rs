@@ -181,9 +181,17 @@ impl Follower {
         self.ask();
     }
 
-    /// Ends the wait of the thread. If that fails, it ends within a fifth of a second by itself.
+    /// Ends the wait of the thread.
     fn ask(&self) {
         let _ = rustix::io::write(&self.asked, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Drop for Follower {
+    /// Ends the thread, which may wait for nothing but being asked.
+    fn drop(&mut self) {
+        self.events.close();
+        self.ask();
     }
 }
 
@@ -210,7 +218,7 @@ impl Reading {
             tail.look(&mut self.watch, &self.counts, &mut tell)?;
             tail.read(&self.counts, &mut tell)?;
         }
-        self.watch.wait();
+        self.watch.wait(!self.tails.is_empty());
         (!self.events.is_closed()).then_some(())
     }
 }

@@ -17,11 +17,17 @@ const MAX_OLD: usize = 4;
 /// The path is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 
+/// The same while the file that is there is watched, so that its being moved or deleted is told: what is left is a link or
+/// a directory on the way that changes.
+const LOOK_EVERY_WATCHED: Duration = Duration::from_secs(1);
+
 /// One log.
 #[derive(Debug)]
 pub(super) struct Tail {
     log: Log,
     current: Option<OpenFile>,
+    /// The current file is watched.
+    watched: bool,
     old: Vec<OpenFile>,
     /// Where to begin in the file that is there at the start; `None` after that.
     start: Option<Start>,
@@ -32,7 +38,7 @@ pub(super) struct Tail {
 impl Tail {
     pub(super) fn new(log: Log) -> Self {
         let start = Some(log.start);
-        Self { log, current: None, old: Vec::new(), start, looked_at: None, said: None }
+        Self { log, current: None, watched: false, old: Vec::new(), start, looked_at: None, said: None }
     }
 
     pub(super) const fn id(&self) -> LogId {
@@ -47,7 +53,8 @@ impl Tail {
         tell: &mut impl FnMut(LogEvent) -> Option<()>,
     ) -> Option<()> {
         let now = monotonic();
-        let due = self.looked_at.is_none_or(|at| now.since(at) >= LOOK_EVERY);
+        let every = if self.watched { LOOK_EVERY_WATCHED } else { LOOK_EVERY };
+        let due = self.looked_at.is_none_or(|at| now.since(at) >= every);
         if !due && !watch.something_moved() {
             return Some(());
         }
@@ -55,7 +62,7 @@ impl Tail {
         let start = self.start.take();
         let unavailable = match self.open(start) {
             Ok(Some(new)) => {
-                watch.add(new.file());
+                self.watched = watch.add(new.file());
                 if let Some(old) = self.current.replace(new) {
                     counts.add(|counts| &counts.rotations, 1);
                     self.old.push(old);

@@ -23,7 +23,8 @@ const HURRIED_TICK: Duration = Duration::from_millis(10);
 /// A log that was moved away is expected to be made anew within this time: nginx is told to right after.
 const HURRY: Duration = Duration::from_secs(1);
 
-/// Between two turns at least: a storm of lines is read in pieces of a millisecond, not line by line.
+/// Before the next turn, if there was something in the last: a storm of lines is read in pieces of a millisecond, not line
+/// by line.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Waits by inotify where that works, and by the clock.
@@ -34,6 +35,8 @@ pub(super) struct Watch {
     asked: Arc<OwnedFd>,
     /// A file was moved or deleted at this time: the next one appears soon.
     moved_at: Option<Instant>,
+    /// The last wait was ended by a change.
+    busy: bool,
 }
 
 impl Watch {
@@ -43,18 +46,20 @@ impl Watch {
         if let Err(error) = &inotify {
             log::info!("error logs are looked at five times a second, because inotify does not work: {error}");
         }
-        Self { inotify: inotify.ok(), asked, moved_at: None }
+        Self { inotify: inotify.ok(), asked, moved_at: None, busy: false }
     }
 
-    /// Watches an open file. Its watch ends with the file.
-    pub(super) fn add(&self, file: &File) {
-        let Some(inotify) = &self.inotify else { return };
+    /// Watches an open file; says whether that works. Its watch ends with the file.
+    pub(super) fn add(&self, file: &File) -> bool {
+        let Some(inotify) = &self.inotify else { return false };
         // By its descriptor: its path may mean another file here, or none.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let changes = WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF;
-        if let Err(error) = inotify::add_watch(inotify, path, changes) {
+        let added = inotify::add_watch(inotify, path, changes);
+        if let Err(error) = &added {
             log::debug!("an error log is only looked at five times a second: {error}");
         }
+        added.is_ok()
     }
 
     /// Whether a watched file was moved, deleted or unlinked within the last second.
@@ -62,16 +67,26 @@ impl Watch {
         self.moved_at.is_some_and(|at| at.elapsed() < HURRY)
     }
 
-    /// Waits for a change, at most a fifth of a second.
-    pub(super) fn wait(&mut self) {
-        let Some(inotify) = &self.inotify else { return thread::sleep(TICK) };
-        thread::sleep(PAUSE);
+    /// Waits for a change: at most a fifth of a second, or without a bound if no log is followed.
+    pub(super) fn wait(&mut self, following: bool) {
+        if std::mem::take(&mut self.busy) {
+            thread::sleep(PAUSE);
+        }
         let tick = if self.something_moved() { HURRIED_TICK } else { TICK };
         let timeout = Timespec { tv_sec: 0, tv_nsec: tick.subsec_nanos().into() };
-        // An error, such as a signal, ends the wait early, which does no harm.
         let asked = PollFd::from_borrowed_fd(self.asked.as_fd(), PollFlags::IN);
-        let _ = poll(&mut [PollFd::new(inotify, PollFlags::IN), asked], Some(&timeout));
-        let _ = rustix::io::read(&self.asked, &mut [0_u8; 8]);
+        let changed = self.inotify.as_ref().map(|inotify| PollFd::new(inotify, PollFlags::IN));
+        let mut both: Vec<PollFd<'_>> = changed.into_iter().chain([asked]).collect();
+        // An error, such as a signal, ends the wait early, which does no harm.
+        self.busy = poll(&mut both, following.then_some(&timeout)).is_ok_and(|ready| ready > 0);
+        if self.busy {
+            let _ = rustix::io::read(&self.asked, &mut [0_u8; 8]);
+            self.take_changes();
+        }
+    }
+
+    fn take_changes(&mut self) {
+        let Some(inotify) = &self.inotify else { return };
         let mut room = [MaybeUninit::uninit(); 4096];
         let mut events = inotify::Reader::new(inotify, &mut room);
         let gone = ReadFlags::ATTRIB | ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::IGNORED;
