@@ -34,8 +34,8 @@ const SCENARIOS: [(&str, &str); 4] = [
     ("race_crossing_post", "keepalive_race"),
 ];
 
-/// Windows of a desk and of a phone, high enough for the whole report: nothing scrolls.
-const WINDOWS: [(&str, &str); 2] = [("report.png", "1200,4700"), ("report-phone.png", "390,8000")];
+/// Pictures and their widths, of a desk and of a phone; each is as high as the report.
+const WINDOWS: [(&str, u32); 2] = [("report.png", 1200), ("report-phone.png", 390)];
 
 #[test]
 fn a_real_race_is_in_the_report_that_an_observer_without_rights_writes() {
@@ -130,7 +130,8 @@ fn shown(browser: &Path) -> Result<()> {
     }
     let kept = env::var_os("LAB_PICTURES").map(PathBuf::from);
     let pictures = kept.as_deref().unwrap_or(directory.path());
-    for (name, window) in WINDOWS {
+    for (name, width) in WINDOWS {
+        let window = format!("{width},{}", fits(browser, directory.path(), &address, width)?);
         for (scheme, flag) in [("", "--force-color-profile=srgb"), ("dark-", "--blink-settings=preferredColorScheme=0")]
         {
             let picture = pictures.join(format!("{scheme}{name}"));
@@ -145,19 +146,21 @@ fn shown(browser: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The report in a frame as wide as a window, by a page that can look into it: the report itself allows no script.
-fn fits(browser: &Path, directory: &Path, address: &str, width: u32) -> Result<()> {
+/// The report in a frame as wide as a window, by a page that can look into it: the report itself allows no script. Gives its
+/// height in pixels.
+fn fits(browser: &Path, directory: &Path, address: &str, width: u32) -> Result<u32> {
     let frame = directory.join("frame.html");
     let page = format!(
         "<!doctype html><iframe width=\"{width}\" height=\"900\" src=\"{address}\"></iframe><p id=\"told\"></p><script>
         const frame = document.querySelector('iframe');
         frame.onload = () => {{
             const inner = frame.contentDocument, edge = inner.documentElement.clientWidth;
+            const height = inner.documentElement.scrollHeight;
             inner.querySelectorAll('details').forEach(one => one.open = true);
             const over = [...inner.body.querySelectorAll('*')].filter(one => one.getBoundingClientRect().right > edge + 1
                 && !one.closest('.wide') && !one.closest('svg'));
             document.getElementById('told').textContent = 'drawn ' + inner.querySelectorAll('section').length
-                + ', too wide ' + (inner.documentElement.scrollWidth - edge) + ', beyond ' + over.map(one => one.className);
+                + ', high ' + height + ', too wide ' + (inner.documentElement.scrollWidth - edge) + ', beyond ' + over.map(one => one.className);
         }};
         </script>"
     );
@@ -168,7 +171,9 @@ fn fits(browser: &Path, directory: &Path, address: &str, width: u32) -> Result<(
         told.ends_with(", too wide 0, beyond ") && !told.starts_with("drawn 0"),
         "at {width} pixels: {told:?} {dom}"
     );
-    Ok(())
+    let height =
+        told.split_once(", high ").and_then(|(_, rest)| rest.split(',').next()).context("no height is told")?;
+    Ok(height.parse()?)
 }
 
 /// Runs the browser in a network namespace of its own, with nothing in it; what the report makes it complain of, such as a

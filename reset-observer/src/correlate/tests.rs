@@ -262,21 +262,3 @@ fn a_scan_of_ports_leaves_nothing_behind() {
     assert!(correlator.poll(at(600_000)).is_empty());
     assert_eq!((correlator.connections.len(), correlator.servers.len()), (0, 0));
 }
-#[test]
-fn sizes_tmp() {
-    eprintln!(
-        "Connection {} Case {} Record {} Ends {} Facts {} Snapshot {:?}",
-        size_of::<super::Connection>(),
-        size_of::<super::Case>(),
-        size_of::<crate::record::Record>(),
-        size_of::<super::Ends>(),
-        size_of::<super::ServerFacts>(),
-        size_of::<crate::record::Snapshot>()
-    );
-    eprintln!(
-        "Logged {} Owner {} Packet {:?}",
-        size_of::<super::Logged>(),
-        size_of::<crate::record::Owner>(),
-        size_of::<crate::record::Packet>()
-    );
-}

@@ -243,3 +243,28 @@ fn targets_that_are_no_files_are_named_with_a_remedy() {
     assert_eq!(Target::of("/dev/null"), Target::Nowhere);
     assert_eq!(Target::of("logs/error.log"), Target::File("logs/error.log".into()));
 }
+
+#[test]
+fn a_follower_of_nothing_takes_a_log_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("error.log");
+    append(&path, "one\n");
+    let mut follower = Follower::start(Vec::new(), 8).unwrap();
+    follower.add(log(&path, Start::Last(100)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let next = async { tokio::time::timeout(PATIENCE, follower.events.recv()).await };
+    assert_eq!(text(runtime.block_on(next).expect("a line in time").unwrap()), "one");
+}
+
+#[test]
+fn the_thread_ends_with_its_follower_also_while_it_waits_for_nothing() {
+    let follower = Follower::start(Vec::new(), 8).unwrap();
+    let held_by_the_thread = Arc::downgrade(&follower.counts);
+    thread::sleep(Duration::from_millis(50));
+    drop(follower);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while held_by_the_thread.strong_count() > 0 {
+        assert!(std::time::Instant::now() < deadline, "the thread goes on");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
