@@ -125,6 +125,7 @@ mod tests {
         };
         let (one, directory) = write("one");
         assert_eq!(one, write("other").0);
+        assert!(one.contains("\"io.containerd.image.name\":\"docker.io/library/program:1\""), "{one}");
         let blobs: Vec<_> =
             fs::read_dir(directory.join("blobs/sha256")).unwrap().map(|blob| blob.unwrap().path()).collect();
         assert_eq!(blobs.len(), 3, "a layer, its configuration, a manifest");
