@@ -17,7 +17,7 @@ use super::{
 use crate::{
     cli::{ObserveArgs, StatePlace},
     recording::entry::Context,
-    sink::clock::WallClock,
+    sink::{MarkedBy, clock::WallClock},
 };
 
 /// How often to look whether records were lost.
@@ -29,7 +29,7 @@ pub(super) async fn run(args: &ObserveArgs) -> Result<(), Failure> {
     let recorder = Recorder::open(&args.recording, clock, count).map_err(Failure::Prerequisite)?;
     let mut session = Session::start_recording(&args.watch, recorder)?;
     let mut memory = Memory::open(StatePlace::asked_for(args.watch.state_file.as_ref()), &session.core())?;
-    let mut observation = Observation { args, showing: Showing::new(args.output, clock, args.all, count) };
+    let mut observation = Observation { args, showing: Showing::new(args.output, clock, args.all, count), reloads: 0 };
     let shown = match observation.watch(&mut session).await {
         Ok(()) => observation.end(&mut session),
         Err(error) => Err(error),
@@ -43,6 +43,8 @@ pub(super) async fn run(args: &ObserveArgs) -> Result<(), Failure> {
 struct Observation<'a> {
     args: &'a ObserveArgs,
     showing: Showing,
+    /// Reloads of nginx that were marked.
+    reloads: u64,
 }
 
 impl Observation<'_> {
@@ -59,8 +61,9 @@ impl Observation<'_> {
                     self.showing.verdicts(&verdicts?)?;
                     self.showing.episodes(&session.episodes())?;
                     self.showing.news(&session.upstream_news())?;
+                    self.mark_reload(session)?;
                 }
-                _ = change.recv() => self.mark(session)?,
+                _ = change.recv() => self.mark(session, MarkedBy::Signal)?,
                 _ = loss_check.tick() => self.check_losses(session)?,
                 () = ended(end, &mut interrupt, &mut terminate) => break,
             }
@@ -86,13 +89,21 @@ impl Observation<'_> {
         Ok(())
     }
 
-    fn mark(&mut self, session: &Session) -> anyhow::Result<()> {
+    fn mark_reload(&mut self, session: &Session) -> anyhow::Result<()> {
+        let seen = lock(&session.core()).pipeline.reloads();
+        if std::mem::replace(&mut self.reloads, seen) == seen {
+            return Ok(());
+        }
+        self.mark(session, MarkedBy::Reload)
+    }
+
+    fn mark(&mut self, session: &Session, by: MarkedBy) -> anyhow::Result<()> {
         let core = session.core();
         let (core, at) = (lock(&core), now());
         let kernel = core.read_counters()?;
-        let shown = self.showing.mark(&core.pipeline, &kernel, at);
+        let shown = self.showing.mark(&core.pipeline, &kernel, at, by);
         drop(core);
-        session.note(Context::Mark { at, kernel });
+        session.note(Context::Mark { at, kernel, by });
         shown
     }
 

@@ -14,7 +14,7 @@ use crate::{
     pipeline::Pipeline,
     record::KernelTime,
     sink::{
-        Mark, Output, OutputError, Ready,
+        Mark, MarkedBy, Output, OutputError, Ready,
         clock::WallClock,
         json::JsonLines,
         losses::Stage,
@@ -29,7 +29,10 @@ use crate::{
 pub(super) struct Showing {
     output: Box<dyn Output>,
     summary: Summary,
+    /// Both sides of the newest mark by SIGUSR1.
     halves: Halves,
+    /// Both sides of the newest reload of nginx, which count if nobody marked anything.
+    reload: Halves,
     marks: u32,
     losses: LossWatch,
     all: bool,
@@ -49,6 +52,7 @@ impl Showing {
             output: output(format, clock),
             summary: Summary::start(KernelTime(0)),
             halves: Halves::default(),
+            reload: Halves::default(),
             marks: 0,
             losses: LossWatch::default(),
             all,
@@ -62,7 +66,7 @@ impl Showing {
     /// The session begins.
     pub(super) fn ready(&mut self, ready: &Ready) -> Result<()> {
         self.summary = Summary::start(ready.at);
-        self.halves = Halves::start(ready.at);
+        (self.halves, self.reload) = (Halves::start(ready.at), Halves::start(ready.at));
         self.no_nginx = ready.nginx.workers == 0;
         self.show_others = self.all || self.no_nginx;
         Ok(self.output.ready(ready)?)
@@ -80,6 +84,7 @@ impl Showing {
             }
             self.summary.add(verdict);
             self.halves.add(verdict, self.no_nginx);
+            self.reload.add(verdict, self.no_nginx);
             if self.is_shown(verdict) {
                 self.output.verdict(verdict)?;
                 self.shown += 1;
@@ -117,10 +122,20 @@ impl Showing {
     }
 
     /// Something was changed at `at`, by when the kernel had counted so much.
-    pub(super) fn mark(&mut self, pipeline: &Pipeline, kernel: &KernelCounts, at: KernelTime) -> Result<()> {
-        self.halves.mark(at, *kernel, pipeline.counts().decoded);
+    pub(super) fn mark(
+        &mut self,
+        pipeline: &Pipeline,
+        kernel: &KernelCounts,
+        at: KernelTime,
+        by: MarkedBy,
+    ) -> Result<()> {
+        let halves = match by {
+            MarkedBy::Signal => &mut self.halves,
+            MarkedBy::Reload => &mut self.reload,
+        };
+        halves.mark(at, *kernel, pipeline.counts().decoded);
         self.marks += 1;
-        Ok(self.output.mark(&Mark { at, number: self.marks })?)
+        Ok(self.output.mark(&Mark { at, number: self.marks, by })?)
     }
 
     /// The session ends, with these counters of the kernel's.
@@ -131,7 +146,9 @@ impl Showing {
         }
         self.summary.set_upstreams(&pipeline.upstreams(at));
         self.summary.end(at);
-        if let Some(comparison) = self.halves.end(at, *kernel, pipeline.counts().decoded) {
+        let records = pipeline.counts().decoded;
+        let marked = self.halves.end(at, *kernel, records);
+        if let Some(comparison) = marked.or_else(|| self.reload.end(at, *kernel, records)) {
             self.output.comparison(&comparison, at)?;
         }
         Ok(self.output.summary(&self.summary)?)

@@ -73,7 +73,8 @@ fn reversed(values: &[u64]) -> Vec<u64> {
     values.iter().map(|value| !value).collect()
 }
 
-fn all(columns: usize) -> FixedBitSet {
+/// Every number below this one.
+pub(super) fn all(columns: usize) -> FixedBitSet {
     let mut row = FixedBitSet::with_capacity(columns);
     row.insert_range(..);
     row

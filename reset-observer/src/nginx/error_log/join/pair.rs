@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use fixedbitset::FixedBitSet;
 
-use super::edges::Edges;
+use super::edges::{Edges, all};
 
 /// What is known of one end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ struct Graph<'a> {
     edges: &'a Edges,
     line_of: Vec<Option<usize>>,
     end_of: Vec<Option<usize>>,
+    /// Ends that have no line yet.
+    free: FixedBitSet,
     /// Lines that had only one end left when they got it.
     forced: FixedBitSet,
 }
@@ -75,33 +77,28 @@ pub(super) fn pair(edges: &Edges) -> Pairs<'_> {
     Pairs { edges, own, taken, uncovered }
 }
 
-/// Takes the first of `candidates` that is among `left` out of it.
-fn take_first(candidates: &FixedBitSet, left: &mut FixedBitSet) -> Option<usize> {
-    let first = candidates.intersection(left).next()?;
-    left.remove(first);
-    Some(first)
+/// Takes those of `candidates` that are among `left` out of it.
+fn take(candidates: &FixedBitSet, left: &mut FixedBitSet) -> Vec<usize> {
+    let taken = candidates.intersection(left).collect();
+    left.difference_with(candidates);
+    taken
 }
 
 impl<'a> Graph<'a> {
     fn new(edges: &'a Edges) -> Self {
         let (lines, ends) = (edges.ends_of.len(), edges.lines_of.len());
-        Self { edges, line_of: vec![None; ends], end_of: vec![None; lines], forced: FixedBitSet::with_capacity(lines) }
-    }
-
-    fn all_ends(&self) -> FixedBitSet {
-        let mut ends = FixedBitSet::with_capacity(self.line_of.len());
-        ends.insert_range(..);
-        ends
+        let (line_of, end_of) = (vec![None; ends], vec![None; lines]);
+        Self { edges, line_of, end_of, free: all(ends), forced: FixedBitSet::with_capacity(lines) }
     }
 
     /// Again and again gives a line that has one end left that end. Such edges are part of a largest matching, and if
     /// there is only one that covers all, it is found so.
     fn peel(&mut self) {
-        let mut free = self.all_ends();
         let mut left: Vec<usize> = self.edges.ends_of.iter().map(|ends| ends.count_ones(..)).collect();
         let mut ready: VecDeque<usize> = (0..left.len()).filter(|line| left[*line] == 1).collect();
         while let Some(line) = ready.pop_front() {
-            let Some(end) = take_first(&self.edges.ends_of[line], &mut free) else { continue };
+            let Some(end) = self.edges.ends_of[line].intersection(&self.free).next() else { continue };
+            self.free.remove(end);
             (self.line_of[end], self.end_of[line]) = (Some(line), Some(end));
             self.forced.insert(line);
             for other in self.edges.lines_of[end].ones() {
@@ -116,7 +113,7 @@ impl<'a> Graph<'a> {
     /// Makes the matching a largest one, along augmenting paths. What a failed search has seen leads nowhere later
     /// either.
     fn complete(&mut self) {
-        let mut unseen = self.all_ends();
+        let mut unseen = all(self.line_of.len());
         let mut came_by = vec![None; self.line_of.len()];
         for line in 0..self.end_of.len() {
             if self.end_of[line].is_none() {
@@ -129,15 +126,18 @@ impl<'a> Graph<'a> {
         let mut seen = Vec::new();
         let mut queue = VecDeque::from([start]);
         while let Some(line) = queue.pop_front() {
-            while let Some(end) = take_first(&self.edges.ends_of[line], unseen) {
+            let ends = &self.edges.ends_of[line];
+            if let Some(free) = ends.intersection(&self.free).next() {
+                came_by[free] = Some(line);
+                self.free.remove(free);
+                self.turn(free, start, came_by);
+                unseen.extend(seen);
+                return;
+            }
+            for end in take(ends, unseen) {
                 seen.push(end);
                 came_by[end] = Some(line);
-                let Some(next) = self.line_of[end] else {
-                    self.turn(end, start, came_by);
-                    unseen.extend(seen);
-                    return;
-                };
-                queue.push_back(next);
+                queue.extend(self.line_of[end]);
             }
         }
     }
@@ -154,12 +154,10 @@ impl<'a> Graph<'a> {
 
     /// The ends whose line may as well be another one, because some line is left over.
     fn reachable_from_lines(&self) -> FixedBitSet {
-        let mut unseen = self.all_ends();
+        let mut unseen = all(self.line_of.len());
         let mut queue: Vec<usize> = (0..self.end_of.len()).filter(|line| self.end_of[*line].is_none()).collect();
         while let Some(line) = queue.pop() {
-            while let Some(end) = take_first(&self.edges.ends_of[line], &mut unseen) {
-                queue.extend(self.line_of[end]);
-            }
+            queue.extend(take(&self.edges.ends_of[line], &mut unseen).into_iter().filter_map(|end| self.line_of[end]));
         }
         unseen.toggle_range(..);
         unseen
@@ -167,17 +165,13 @@ impl<'a> Graph<'a> {
 
     /// The ends that may as well have no line, because some end is left over.
     fn reachable_from_ends(&self) -> FixedBitSet {
-        let mut seen = FixedBitSet::with_capacity(self.line_of.len());
-        seen.extend((0..self.line_of.len()).filter(|end| self.line_of[*end].is_none()));
+        let mut seen = self.free.clone();
         let mut queue: Vec<usize> = seen.ones().collect();
-        let mut unasked = FixedBitSet::with_capacity(self.end_of.len());
-        unasked.extend((0..self.end_of.len()).filter(|line| self.end_of[*line].is_some()));
+        let mut unasked = all(self.end_of.len());
         while let Some(end) = queue.pop() {
-            while let Some(line) = take_first(&self.edges.lines_of[end], &mut unasked) {
-                if let Some(partner) = self.end_of[line].filter(|partner| !seen.put(*partner)) {
-                    queue.push(partner);
-                }
-            }
+            let partners =
+                take(&self.edges.lines_of[end], &mut unasked).into_iter().filter_map(|line| self.end_of[line]);
+            queue.extend(partners.filter(|partner| !seen.put(*partner)));
         }
         seen
     }
