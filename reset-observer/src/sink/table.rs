@@ -8,7 +8,10 @@ use crate::{
     comparison::Comparison,
     episode::Episode,
     record::KernelTime,
-    sink::{Lost, Mark, Output, OutputError, Ready, clock::WallClock, summary::Summary, upstream::UpstreamNews, words},
+    sink::{
+        Lost, Mark, MarkedBy, Output, OutputError, Ready, clock::WallClock, summary::Summary, upstream::UpstreamNews,
+        words,
+    },
     verdict::{Cause, Impact, Leg, Verdict},
 };
 

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, io};
 use super::*;
 use crate::{
     comparison::Stretch,
-    sink::{NginxFound, example, losses::Stage},
+    sink::{MarkedBy, NginxFound, example, losses::Stage},
 };
 
 fn written(write: impl FnOnce(&mut JsonLines<&mut Vec<u8>>)) -> String {
