@@ -50,7 +50,7 @@ fn compared_by_reload() -> Result<()> {
     let _machine = MachineLock::take()?;
     let recording = Recording::of("marked_by_reload-ipv4")?;
     let mut observer = Observer::observe_with(&recording.arguments()?)?;
-    act(&observer, "control_reload", 1)?;
+    act(&observer, "control", 1)?;
     let mark = observer.wait_for_line(|line| line["type"] == "mark")?;
     ensure!(mark["by"] == "reload" && mark["number"] == 1, "{mark:#}");
     let (status, summary) = observer.finish()?;
