@@ -62,6 +62,7 @@ fn every_cause_that_the_lab_makes_is_in_the_corpus() {
         "middlebox_idle_drop",
         "connection_refused",
         "connection_limit",
+        "client_abort",
         "proxy_timeout",
         "proxy_crash",
         "idle_close",
