@@ -80,8 +80,8 @@ pub struct Cli {
 pub enum Command {
     /// Watch this host and show each verdict as it falls
     ///
-    /// Ends at Ctrl-C, or by --duration or --count, with a summary. SIGUSR1 marks the point at which something is changed:
-    /// both sides of it are compared at the end.
+    /// Ends at Ctrl-C, or by --duration or --count, with a summary. SIGUSR1 marks the point at which something is changed,
+    /// and so does a reload of nginx: both sides of it are compared at the end.
     #[command(after_help = EXAMPLES)]
     Observe(ObserveArgs),
     /// Show the verdicts of a recorded session again, on any machine and without root

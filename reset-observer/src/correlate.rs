@@ -3,13 +3,12 @@
 //! Pure: events and the time come in, cases and the next deadline go out. The same events give the same cases, live
 //! or from a recording, and the order in which corroboration arrives does not matter within the settle window.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+
+use foldhash::HashMap;
 
 mod connection;
+mod connections;
 mod departures;
 mod ends;
 mod gaps;
@@ -21,6 +20,7 @@ mod server;
 mod servers;
 
 pub use connection::Connection;
+use connections::Connections;
 use departures::Departures;
 use ends::BySequence;
 pub use ends::Ends;
@@ -66,9 +66,9 @@ const SERVER_MEMORY: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Case {
     /// What this end recorded.
-    pub connection: Connection,
+    pub connection: Box<Connection>,
     /// What the other end recorded, if it is on this host.
-    pub peer: Option<Connection>,
+    pub peer: Option<Box<Connection>>,
     /// What is known of the server around that time.
     pub server: ServerFacts,
     /// A client in the same network namespace left just before, with its answer due.
@@ -83,7 +83,7 @@ pub struct Case {
 #[derive(Debug)]
 pub struct Correlator {
     settle: Duration,
-    connections: BTreeMap<Ends, Connection>,
+    connections: Connections,
     by_sequence: BySequence,
     /// When each connection is next to be looked at, soonest first.
     agenda: BTreeSet<(KernelTime, Ends)>,
@@ -101,13 +101,13 @@ impl Correlator {
     pub fn new(settle: Duration) -> Self {
         Self {
             settle,
-            connections: BTreeMap::new(),
+            connections: Connections::default(),
             by_sequence: BySequence::default(),
             agenda: BTreeSet::new(),
             overtaken: Vec::new(),
             servers: Servers::default(),
             departures: Departures::default(),
-            oom_victims: HashMap::new(),
+            oom_victims: HashMap::default(),
             resets: ResetTotals::default(),
         }
     }
@@ -133,18 +133,25 @@ impl Correlator {
             self.retire(ends);
         }
         self.make_room();
-        let planned = self.connections.get(&ends).map(|known| self.deadline(known));
+        let settle = self.settle;
         match self.connections.get_mut(&ends) {
-            Some(known) => known.add(event, &mut self.resets),
-            None => {
-                let new = Connection::new(event, &mut self.resets);
-                if let Some(sequence) = new.sequence() {
-                    self.by_sequence.insert(ends, sequence);
-                }
-                self.connections.insert(ends, new);
+            Some(known) => {
+                let planned = deadline(known, settle);
+                known.add(event, &mut self.resets);
+                let next = deadline(known, settle);
+                self.plan(ends, Some(planned), next);
             }
+            None => self.begin(ends, event),
         }
-        self.plan(ends, planned);
+    }
+
+    fn begin(&mut self, ends: Ends, event: Attributed) {
+        let new = Connection::new(event, &mut self.resets);
+        if let Some(sequence) = new.sequence() {
+            self.by_sequence.insert(ends, sequence);
+        }
+        self.plan(ends, None, deadline(&new, self.settle));
+        self.connections.insert(new);
     }
 
     fn make_room(&mut self) {
@@ -157,12 +164,10 @@ impl Correlator {
     }
 
     /// Puts the connection's next deadline on the agenda, where `planned` was its former one.
-    fn plan(&mut self, ends: Ends, planned: Option<KernelTime>) {
-        let Some(known) = self.connections.get(&ends) else { return };
-        let deadline = self.deadline(known);
-        if planned != Some(deadline) {
+    fn plan(&mut self, ends: Ends, planned: Option<KernelTime>, next: KernelTime) {
+        if planned != Some(next) {
             planned.map(|planned| self.agenda.remove(&(planned, ends)));
-            self.agenda.insert((deadline, ends));
+            self.agenda.insert((next, ends));
         }
     }
 
@@ -189,15 +194,6 @@ impl Correlator {
         self.agenda.first().map(|(deadline, _)| *deadline)
     }
 
-    fn deadline(&self, connection: &Connection) -> KernelTime {
-        let windows = match (connection.is_judged(), connection.is_quiet()) {
-            (true, _) => MEMORY_WINDOWS,
-            (false, true) => QUIET_WINDOWS,
-            (false, false) => 1,
-        };
-        connection.waiting_since().after(self.settle * windows)
-    }
-
     /// The connections whose time to be judged has come by `now`, oldest first.
     pub fn poll(&mut self, now: KernelTime) -> Vec<Case> {
         let mut due: Vec<Ends> = self.agenda.iter().take_while(|(at, _)| *at <= now).map(|(_, ends)| *ends).collect();
@@ -205,7 +201,7 @@ impl Correlator {
         let mut cases = std::mem::take(&mut self.overtaken);
         cases.extend(due.iter().filter_map(|ends| self.judge(*ends)));
         for ends in due {
-            if self.connections.get(&ends).is_some_and(|known| self.deadline(known) <= now) {
+            if self.connections.get(&ends).is_some_and(|known| deadline(known, self.settle) <= now) {
                 self.retire(ends);
             }
         }
@@ -221,19 +217,20 @@ impl Correlator {
     }
 
     fn judge(&mut self, ends: Ends) -> Option<Case> {
-        let planned = self.deadline(self.connections.get(&ends)?);
-        let peer = self.peer(ends).cloned();
+        let peer = self.peer(ends).cloned().map(Box::new);
         let known = self.connections.get_mut(&ends)?;
+        let planned = deadline(known, self.settle);
         if peer.as_ref().is_some_and(|peer| peer.leg() == Leg::Upstream) {
             known.become_backend();
         }
         let connection = known.judge(&mut self.resets);
-        self.plan(ends, Some(planned));
+        let next = deadline(known, self.settle);
+        self.plan(ends, Some(planned), next);
         connection.map(|connection| self.case(connection, peer))
     }
 
     /// Adds what is known of the server and of those around it.
-    fn case(&mut self, connection: Connection, peer: Option<Connection>) -> Case {
+    fn case(&mut self, connection: Box<Connection>, peer: Option<Box<Connection>>) -> Case {
         let ends = connection.ends();
         let at = connection.first_at();
         let server = self.servers.get(&ends.remote);
@@ -258,8 +255,7 @@ impl Correlator {
     /// sequence numbers, if they leave no choice.
     fn peer(&self, ends: Ends) -> Option<&Connection> {
         let this = self.connections.get(&ends)?;
-        let (from, to) = ends.flipped();
-        let mut by_address = self.connections.range(from..=to).map(|(_, peer)| peer);
+        let mut by_address = self.connections.between(ends.remote, ends.local);
         by_address.find(|peer| peer.first_at_is_near(this)).or_else(|| self.translated_peer(this))
     }
 
@@ -276,7 +272,7 @@ impl Correlator {
 
     fn retire(&mut self, ends: Ends) {
         if let Some(mut connection) = self.connections.remove(&ends) {
-            self.agenda.remove(&(self.deadline(&connection), ends));
+            self.agenda.remove(&(deadline(&connection, self.settle), ends));
             if let Some(sequence) = connection.sequence() {
                 self.by_sequence.remove(ends, sequence);
             }
@@ -289,6 +285,15 @@ impl Correlator {
         self.resets.read(kernel, decode);
         self.resets
     }
+}
+
+fn deadline(connection: &Connection, settle: Duration) -> KernelTime {
+    let windows = match (connection.is_judged(), connection.is_quiet()) {
+        (true, _) => MEMORY_WINDOWS,
+        (false, true) => QUIET_WINDOWS,
+        (false, false) => 1,
+    };
+    connection.waiting_since().after(settle * windows)
 }
 
 #[cfg(test)]

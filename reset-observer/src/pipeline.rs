@@ -105,6 +105,12 @@ impl Pipeline {
         self.places.workers()
     }
 
+    /// How many reloads of nginx were seen by now; 0 of a recording, in which they are marks.
+    #[must_use]
+    pub fn reloads(&self) -> u64 {
+        self.places.reloads()
+    }
+
     /// Takes one record as the kernel wrote it. What cannot be read is counted and left out.
     pub fn take(&mut self, bytes: &[u8]) {
         match self.decode(bytes) {

@@ -63,7 +63,7 @@ pub trait Output {
     /// # Errors
     /// See [`OutputError`].
     fn lost(&mut self, lost: &Lost) -> Result<(), OutputError>;
-    /// Something was changed by whoever watches: the point is marked.
+    /// Something was changed: the point is marked.
     ///
     /// # Errors
     /// See [`OutputError`].
@@ -125,7 +125,18 @@ pub struct Lost {
     pub total: u64,
 }
 
-/// The point of a change, as whoever watches marked it.
+/// What marked the point of a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkedBy {
+    /// Whoever watches, by SIGUSR1.
+    #[default]
+    Signal,
+    /// A reload of nginx that the observer saw.
+    Reload,
+}
+
+/// The point of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Mark {
     /// When.
@@ -133,6 +144,8 @@ pub struct Mark {
     pub at: KernelTime,
     /// Which one of this session, from 1.
     pub number: u32,
+    /// What marked it.
+    pub by: MarkedBy,
 }
 
 /// Why something could not be shown.

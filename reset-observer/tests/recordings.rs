@@ -62,6 +62,9 @@ fn every_cause_that_the_lab_makes_is_in_the_corpus() {
         "middlebox_idle_drop",
         "connection_refused",
         "connection_limit",
+        "client_abort",
+        "proxy_timeout",
+        "proxy_crash",
         "idle_close",
     ] {
         assert!(verdicts.iter().any(|verdict| verdict["cause"] == cause), "{cause}");
@@ -117,9 +120,19 @@ fn what_is_damaged_or_no_recording_ends_in_a_sentence_and_exit_code_1() {
     bytes[middle] ^= 0xff;
     let damaged = directory.path().join("damaged.rec");
     fs::write(&damaged, bytes).unwrap();
-    for (file, expected) in
-        [(damaged, "is damaged"), (PathBuf::from(env!("CARGO_BIN_EXE_reset-observer")), "not a recording")]
-    {
+    let newer = directory.path().join("newer.rec");
+    let of_version = |version: u32| format!("\"version\":{version},").into_bytes();
+    let whole = fs::read(&corpus()[0]).unwrap();
+    let at = whole.windows(of_version(1).len()).position(|window| window == of_version(1)).unwrap();
+    fs::write(&newer, [&whole[..at], &of_version(2), &whole[at + of_version(1).len()..]].concat()).unwrap();
+    let cut = directory.path().join("cut.rec");
+    fs::write(&cut, &whole[..at]).unwrap();
+    for (file, expected) in [
+        (newer, "a recording of version 2"),
+        (cut, "damaged or cut short: copy the recording again"),
+        (damaged, "is damaged"),
+        (PathBuf::from(env!("CARGO_BIN_EXE_reset-observer")), "not a recording"),
+    ] {
         let output = run(&["replay"], &[&file]);
         let complaint = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{complaint}");

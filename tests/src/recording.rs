@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::programs;
 
 /// The directory that recordings are kept in, with what was said live beside them.
-const DIRECTORY: &str = "LAB_RECORD_DIR";
+pub const DIRECTORY: &str = "LAB_RECORD_DIR";
 
 /// The recording of one trial. It is gone with this unless it was [kept](Self::keep).
 #[derive(Debug)]
@@ -60,6 +60,16 @@ impl Recording {
         ensure!(lines == live.len(), "{} lines were printed live, and {lines} are replayed", live.len());
         Ok(())
     }
+}
+
+/// The recording of a trial that was [kept](Recording::keep), and what was said live; `None` if it was not.
+pub fn kept(name: &str) -> Result<Option<(Vec<u8>, String)>> {
+    let Some(directory) = env::var_os(DIRECTORY).map(PathBuf::from) else { return Ok(None) };
+    let file = directory.join(format!("{name}.rec"));
+    if !file.exists() {
+        return Ok(None);
+    }
+    Ok(Some((fs::read(&file)?, fs::read_to_string(file.with_extension("jsonl"))?)))
 }
 
 /// What a recording replays to.

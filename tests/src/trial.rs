@@ -183,6 +183,11 @@ fn try_together(names: &[&str], family: Family) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
+/// What the recording of a scenario that acted alone is called.
+pub fn recording_of(name: &str, family: Family) -> String {
+    format!("{name}-{}", word(family))
+}
+
 const fn word(family: Family) -> &'static str {
     match family {
         Family::V4 => "ipv4",
@@ -195,7 +200,7 @@ const fn word(family: Family) -> &'static str {
 pub(crate) fn try_alone(name: &str, family: Family) -> Result<Outcome> {
     let _machine = MachineLock::take()?;
     let scenario = scenario::named(name)?;
-    let recording = Recording::of(&format!("{name}-{}", word(family)))?;
+    let recording = Recording::of(&recording_of(name, family))?;
     let mut observer = Observer::observe_with(&recording.arguments()?)?;
     let mut outcome = hold(&scenario, family, &observer)?;
     let (status, summary) = observer.finish()?;

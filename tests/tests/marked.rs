@@ -1,4 +1,4 @@
-//! SIGUSR1 marks the point of a change: the session ends with both sides of it compared, and so does its replay.
+//! SIGUSR1 or a reload of nginx marks the point of a change: the session ends with both sides of it compared, and so does its replay.
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
@@ -36,6 +36,29 @@ fn compared() -> Result<()> {
     let lines = observer.lines(0);
     recording.check(&lines)?;
     check(&lines)?;
+    recording.keep(&lines)
+}
+
+#[test]
+fn a_reload_of_nginx_marks_the_point_live_and_replayed() {
+    if programs::has_root() {
+        compared_by_reload().unwrap();
+    }
+}
+
+fn compared_by_reload() -> Result<()> {
+    let _machine = MachineLock::take()?;
+    let recording = Recording::of("marked_by_reload-ipv4")?;
+    let mut observer = Observer::observe_with(&recording.arguments()?)?;
+    act(&observer, "control", 1)?;
+    let mark = observer.wait_for_line(|line| line["type"] == "mark")?;
+    ensure!(mark["by"] == "reload" && mark["number"] == 1, "{mark:#}");
+    let (status, summary) = observer.finish()?;
+    ensure!(status.success() && summary.is_some(), "it ended by {status}: {:#?}", observer.complaints());
+    let lines = observer.lines(0);
+    recording.check(&lines)?;
+    let compared = lines.iter().any(|line| line.starts_with(r#"{"type":"comparison""#));
+    ensure!(compared, "nothing was compared: {lines:#?}");
     recording.keep(&lines)
 }
 

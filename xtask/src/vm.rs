@@ -22,10 +22,12 @@ mod initramfs;
 mod kernel;
 mod machine;
 mod matrix;
+mod recorded;
 mod sighting;
 
 use machine::Machine;
 use matrix::Matrix;
+use recorded::Recorded;
 use sighting::Sighting;
 
 /// What to build for inside: one file that needs nothing around it.
@@ -51,6 +53,9 @@ pub(crate) struct VmArgs {
     /// Only these checks or scenarios; the documentation is then left as it is
     #[arg(long = "only", value_name = "NAME")]
     only: Vec<String>,
+    /// Keep the recordings of the scenarios that went right in tests/recordings, under the name of the kernel
+    #[arg(long)]
+    record: bool,
 }
 
 /// Boots the kernels one after another and writes down what they showed.
@@ -67,7 +72,7 @@ pub(crate) fn run(pins: &Pins, args: &VmArgs) -> Result<()> {
     let built = build()?;
     let mut failed = Vec::new();
     for kernel in &kernels {
-        let sighting = visit(kernel, &built, &tools, &args.only).with_context(|| format!("Linux {}", kernel.version));
+        let sighting = visit(kernel, &built, &tools, args).with_context(|| format!("Linux {}", kernel.version));
         match sighting {
             Ok(sighting) if sighting.is_right() => record(&sighting, &args.only)?,
             Ok(sighting) => {
@@ -84,7 +89,7 @@ pub(crate) fn run(pins: &Pins, args: &VmArgs) -> Result<()> {
 }
 
 /// Boots one kernel and gathers what it showed.
-fn visit(pinned: &matrix::Kernel, built: &Built, tools: &LabTools, only: &[String]) -> Result<Sighting> {
+fn visit(pinned: &matrix::Kernel, built: &Built, tools: &LabTools, args: &VmArgs) -> Result<Sighting> {
     let cache = cache()?;
     let archive = archive::Archive::open(&cache, &pinned.suite)?;
     let packages = pinned.packages.iter().map(|package| archive.fetch(pinned, package)).collect::<Result<Vec<_>>>()?;
@@ -94,12 +99,19 @@ fn visit(pinned: &matrix::Kernel, built: &Built, tools: &LabTools, only: &[Strin
     fs::write(&initramfs, initramfs::pack(built, tools, &unpacked)?)
         .with_context(|| format!("could not write {}", initramfs.display()))?;
     let console = cache.join(format!("console-{}.log", pinned.version));
-    let machine = Machine { image: &unpacked.image, initramfs: &initramfs, console, arguments: only };
+    let machine = Machine { image: &unpacked.image, initramfs: &initramfs, console, arguments: &args.only };
     eprintln!("vm: Linux {} ({})", pinned.version, first.name);
     let mut sighting = Sighting::of(pinned);
-    let outcome = machine.run(|line| sighting.take(line));
+    let mut recorded = Recorded::default();
+    let outcome = machine.run(|line| {
+        recorded.take(&line);
+        sighting.take(line);
+    });
     let _ = fs::remove_file(&initramfs);
     let took = outcome?;
+    if args.record {
+        recorded.keep(&workspace::root().join("tests/recordings"), &pinned.version)?;
+    }
     eprintln!("vm: Linux {}: {} in {:.0} s", pinned.version, sighting.summary(), took.as_secs_f64());
     Ok(sighting)
 }

@@ -36,7 +36,7 @@ pub fn conclude(case: &Case, decision: Decision) -> Verdict {
         bytes: connection.snapshot().map(bytes),
         rst: connection.reset().and_then(|reset| reset.packet).map(rst_packet),
         reset_reason: connection.sent().and_then(|sent| sent.reset_reason.clone()),
-        backend: case.peer.as_ref().map(backend),
+        backend: case.peer.as_deref().map(backend),
         evidence: decision.evidence,
         would_raise,
         request: request(case),

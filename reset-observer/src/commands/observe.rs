@@ -18,7 +18,7 @@ use super::{
 use crate::{
     cli::{ObserveArgs, OutputFormat, StatePlace},
     recording::entry::Context,
-    sink::{clock::WallClock, footer::Footer, report::Report, table::Look},
+    sink::{MarkedBy, clock::WallClock, footer::Footer, report::Report, table::Look},
 };
 
 /// How often to look whether records were lost.
@@ -34,7 +34,7 @@ pub(super) async fn run(args: &ObserveArgs) -> Result<(), Failure> {
     // Once more, with the rights that are left.
     report.iter().try_for_each(ReportFile::check).map_err(Failure::Prerequisite)?;
     let mut memory = Memory::open(StatePlace::asked_for(args.watch.state_file.as_ref()), &session.core())?;
-    let mut observation = Observation { args, showing: Showing::new(args.output, clock, args.all, count) };
+    let mut observation = Observation { args, showing: Showing::new(args.output, clock, args.all, count), reloads: 0 };
     report.iter().for_each(|_| observation.showing.report_on(Report::new(clock)));
     let watched = observation.watch(&mut session).await;
     // What was seen until then is worth its report, too.
@@ -49,6 +49,8 @@ pub(super) async fn run(args: &ObserveArgs) -> Result<(), Failure> {
 struct Observation<'a> {
     args: &'a ObserveArgs,
     showing: Showing,
+    /// Reloads of nginx that were marked.
+    reloads: u64,
 }
 
 impl Observation<'_> {
@@ -68,9 +70,10 @@ impl Observation<'_> {
                     self.showing.verdicts(&verdicts?)?;
                     self.showing.episodes(&session.episodes())?;
                     self.showing.news(&session.upstream_news())?;
+                    self.mark_reload(session)?;
                     self.showing.draw_totals(now());
                 }
-                _ = change.recv() => self.mark(session)?,
+                _ = change.recv() => self.mark(session, MarkedBy::Signal)?,
                 _ = loss_check.tick() => self.check_losses(session)?,
                 () = ended(end, &mut interrupt, &mut terminate) => break,
             }
@@ -97,13 +100,21 @@ impl Observation<'_> {
         Ok(())
     }
 
-    fn mark(&mut self, session: &Session) -> anyhow::Result<()> {
+    fn mark_reload(&mut self, session: &Session) -> anyhow::Result<()> {
+        let seen = lock(&session.core()).pipeline.reloads();
+        if std::mem::replace(&mut self.reloads, seen) == seen {
+            return Ok(());
+        }
+        self.mark(session, MarkedBy::Reload)
+    }
+
+    fn mark(&mut self, session: &Session, by: MarkedBy) -> anyhow::Result<()> {
         let core = session.core();
         let (core, at) = (lock(&core), now());
         let kernel = core.read_counters()?;
-        let shown = self.showing.mark(&core.pipeline, &kernel, at);
+        let shown = self.showing.mark(&core.pipeline, &kernel, at, by);
         drop(core);
-        session.note(Context::Mark { at, kernel });
+        session.note(Context::Mark { at, kernel, by });
         shown
     }
 

@@ -85,7 +85,7 @@ fn present(step: Step, showing: &mut Showing, player: &mut Player) -> Result<boo
             let decode = player.pipeline().counts();
             showing.losses(&kernel, &decode, at)?;
         }
-        Step::Mark(at, kernel) => showing.mark(player.pipeline(), &kernel, at)?,
+        Step::Mark(at, kernel, by) => showing.mark(player.pipeline(), &kernel, at, by)?,
         Step::End(at, kernel) => {
             showing.end(player.pipeline(), Some(&kernel), at)?;
             return Ok(true);

@@ -14,7 +14,7 @@ use crate::{
     pipeline::Pipeline,
     record::KernelTime,
     sink::{
-        Mark, Output, OutputError, Ready,
+        Mark, MarkedBy, Output, OutputError, Ready,
         clock::WallClock,
         footer::Footer,
         html,
@@ -34,7 +34,10 @@ pub(super) struct Showing {
     output: Box<dyn Output>,
     summary: Summary,
     started_at: KernelTime,
+    /// Both sides of the newest mark by SIGUSR1.
     halves: Halves,
+    /// Both sides of the newest reload of nginx, which count if nobody marked anything.
+    reload: Halves,
     marks: u32,
     losses: LossWatch,
     all: bool,
@@ -64,6 +67,7 @@ impl Showing {
             summary: Summary::start(KernelTime(0)),
             started_at: KernelTime(0),
             halves: Halves::default(),
+            reload: Halves::default(),
             marks: 0,
             losses: LossWatch::default(),
             all,
@@ -126,7 +130,7 @@ impl Showing {
     pub(super) fn ready(&mut self, ready: &Ready) -> Result<()> {
         self.summary = Summary::start(ready.at);
         self.started_at = ready.at;
-        self.halves = Halves::start(ready.at);
+        (self.halves, self.reload) = (Halves::start(ready.at), Halves::start(ready.at));
         self.no_nginx = ready.nginx.workers == 0;
         self.show_others = self.all || self.no_nginx;
         self.report.iter_mut().for_each(|report| report.ready(ready));
@@ -149,6 +153,7 @@ impl Showing {
             }
             self.summary.add(verdict);
             self.halves.add(verdict, self.no_nginx);
+            self.reload.add(verdict, self.no_nginx);
             let is_shown = self.is_shown(verdict);
             self.report.iter_mut().for_each(|report| report.verdict(verdict, is_shown));
             if is_shown {
@@ -190,11 +195,21 @@ impl Showing {
     }
 
     /// Something was changed at `at`, by when the kernel had counted so much.
-    pub(super) fn mark(&mut self, pipeline: &Pipeline, kernel: &KernelCounts, at: KernelTime) -> Result<()> {
-        self.halves.mark(at, *kernel, pipeline.counts().decoded);
+    pub(super) fn mark(
+        &mut self,
+        pipeline: &Pipeline,
+        kernel: &KernelCounts,
+        at: KernelTime,
+        by: MarkedBy,
+    ) -> Result<()> {
+        let halves = match by {
+            MarkedBy::Signal => &mut self.halves,
+            MarkedBy::Reload => &mut self.reload,
+        };
+        halves.mark(at, *kernel, pipeline.counts().decoded);
         self.marks += 1;
         self.report.iter_mut().for_each(|report| report.mark(at));
-        let mark = Mark { at, number: self.marks };
+        let mark = Mark { at, number: self.marks, by };
         self.say(|output| output.mark(&mark))
     }
 
@@ -208,7 +223,9 @@ impl Showing {
         }
         self.summary.set_upstreams(&pipeline.upstreams(at));
         self.summary.end(at);
-        let comparison = self.halves.end(at, *kernel, pipeline.counts().decoded);
+        let records = pipeline.counts().decoded;
+        let marked = self.halves.end(at, *kernel, records);
+        let comparison = marked.or_else(|| self.reload.end(at, *kernel, records));
         if let Some(comparison) = &comparison {
             self.say(|output| output.comparison(comparison, at))?;
         }

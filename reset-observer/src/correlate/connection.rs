@@ -37,12 +37,12 @@ pub struct Connection {
     sequence: Option<SequenceNumbers>,
     /// First sign of a request that was outstanding.
     outstanding_at: Option<KernelTime>,
-    fin: Option<Box<Record>>,
-    reset: Option<Box<Record>>,
-    sent: Option<Box<Record>>,
-    exit_close: Option<Box<Record>>,
+    fin: Option<Arc<Record>>,
+    reset: Option<Arc<Record>>,
+    sent: Option<Arc<Record>>,
+    exit_close: Option<Arc<Record>>,
     /// This end gave up on a peer that did not answer.
-    given_up: Option<Box<Record>>,
+    given_up: Option<Arc<Record>>,
     /// Resets whose leg may still change.
     uncounted: Vec<Direction>,
     judged: bool,
@@ -105,19 +105,19 @@ impl Connection {
             self.outstanding_at.get_or_insert(record.at);
         }
         match record.event {
-            Event::FinReceived => self.fin.get_or_insert(Box::new(record)),
-            Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert(Box::new(record)),
-            Event::ClosedUnacked => self.given_up.get_or_insert(Box::new(record)),
+            Event::FinReceived => self.fin.get_or_insert(Arc::new(record)),
+            Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert(Arc::new(record)),
+            Event::ClosedUnacked => self.given_up.get_or_insert(Arc::new(record)),
             // The kernel's own reason: a close that comes with it is only its consequence.
-            Event::Failed { .. } => self.given_up.insert(Box::new(record)),
+            Event::Failed { .. } => self.given_up.insert(Arc::new(record)),
             // No end of a connection: the correlator keeps it away.
             Event::Retransmitted => return,
-            Event::ResetReceived => self.reset.get_or_insert(Box::new(record)),
+            Event::ResetReceived => self.reset.get_or_insert(Arc::new(record)),
             Event::ResetSent { data_after_close, .. } => {
                 if data_after_close {
                     self.retract_reset(resets);
                 }
-                self.sent.get_or_insert(Box::new(record))
+                self.sent.get_or_insert(Arc::new(record))
             }
         };
     }
@@ -138,7 +138,7 @@ impl Connection {
 
     /// Marks the connection as judged and returns it, unless it was judged already or says nothing that a verdict could
     /// be about.
-    pub(super) fn judge(&mut self, resets: &mut ResetTotals) -> Option<Self> {
+    pub(super) fn judge(&mut self, resets: &mut ResetTotals) -> Option<Box<Self>> {
         self.count(resets);
         if std::mem::replace(&mut self.judged, true) {
             return None;
@@ -152,7 +152,7 @@ impl Connection {
             Leg::Other => self.owner_known() && (self.ended_by_peer() || self.gave_up()),
             Leg::Backend => false,
         };
-        tells.then(|| self.clone())
+        tells.then(|| Box::new(self.clone()))
     }
 
     /// Counts the resets that wait on this connection's leg.

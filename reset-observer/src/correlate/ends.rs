@@ -4,8 +4,7 @@ use std::{cmp::Ordering, collections::BTreeSet, net::SocketAddr};
 
 use crate::record::{Record, SequenceNumbers};
 
-/// What identifies a connection on this host. Ordered by addresses first, so that both ends are found by address
-/// whatever their network namespaces; and by ports before these, because a port is soon compared and seldom the same.
+/// What identifies a connection on this host. Ordered by ports first, because a port is soon compared and seldom the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ends {
     /// This end.
@@ -21,12 +20,6 @@ impl Ends {
     #[must_use]
     pub fn of(record: &Record) -> Self {
         Self { local: record.local, remote: record.remote, netns: record.netns }
-    }
-
-    /// The same as the other end sees it, in the first and the last network namespace by order.
-    pub(super) fn flipped(&self) -> (Self, Self) {
-        let from = Self { local: self.remote, remote: self.local, netns: None };
-        (from, Self { netns: Some(u32::MAX), ..from })
     }
 }
 

@@ -1,9 +1,8 @@
 //! What nginx's error log says of the ends of connections.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
+
+use foldhash::HashMap;
 
 use super::{Case, Ends, connection::is_outstanding, learned::LONGEST_FAREWELL};
 use crate::{
@@ -58,10 +57,10 @@ impl LogDesk {
         Self {
             joiner: LineJoiner::new(windows),
             followed: HashSet::new(),
-            asked: HashMap::new(),
-            of_ticket: HashMap::new(),
-            answers: HashMap::new(),
-            held: HashMap::new(),
+            asked: HashMap::default(),
+            of_ticket: HashMap::default(),
+            answers: HashMap::default(),
+            held: HashMap::default(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The servers that are known, and a bound on their number.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use foldhash::HashMap;
 
 use super::{
     Correlator, ExpectedRaces, IdleGaps,

@@ -45,6 +45,7 @@ pub struct NginxProcesses {
     looked_at: Option<KernelTime>,
     next_look: Option<KernelTime>,
     revision: u64,
+    reloads: u64,
 }
 
 impl NginxProcesses {
@@ -82,6 +83,7 @@ impl NginxProcesses {
             looked_at: None,
             next_look: None,
             revision: 0,
+            reloads: 0,
         };
         processes.update(found, KernelTime(0));
         processes
@@ -138,6 +140,13 @@ impl NginxProcesses {
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// How many reloads (or binary upgrades) of nginx were seen: by new workers beside the old, or in place of all of them
+    /// with none that died. Two at one look are one.
+    #[must_use]
+    pub fn reloads(&self) -> u64 {
+        self.reloads
     }
 
     /// The instance of a process that is alive or ended within the last minute.

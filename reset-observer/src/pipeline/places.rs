@@ -83,6 +83,14 @@ impl Places {
         }
     }
 
+    /// Reloads of nginx as seen by now; none of a recording, in which they are marks.
+    pub(super) fn reloads(&self) -> u64 {
+        match self {
+            Self::Live(attributor) => attributor.processes().reloads(),
+            Self::Recorded(_) => 0,
+        }
+    }
+
     pub(super) fn configurations(&self) -> Option<&Configurations> {
         match self {
             Self::Live(attributor) => attributor.configurations(),

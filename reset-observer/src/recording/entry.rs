@@ -20,7 +20,7 @@ use crate::{
         upstream_settings::UpstreamSettings,
     },
     record::KernelTime,
-    sink::Ready,
+    sink::{MarkedBy, Ready},
     verdict::UpstreamLabel,
 };
 
@@ -123,6 +123,9 @@ pub enum Context {
         at: KernelTime,
         /// The kernel's counters by then.
         kernel: KernelCounts,
+        /// What marked it.
+        #[serde(default)]
+        by: MarkedBy,
     },
     /// What was left was judged, without waiting.
     Flush,

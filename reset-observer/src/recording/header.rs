@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use reset_observer_ebpf::record::{RECORD_VERSION, RawRecord};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{record::KernelTime, sink::clock::WallClock};
 
 /// What the first line of each recording says it is.
 pub const FORMAT: &str = "reset-observer recording";
+
+/// The same as it stands in the file.
+pub(super) const BEGINNING: &str = r#"{"format":"reset-observer recording","#;
 
 /// The version of all that follows the first line. A newer one is refused in words.
 pub const VERSION: u32 = 1;
@@ -108,6 +111,9 @@ impl Header {
     /// # Errors
     /// It is not that of a recording, or of one that this program cannot replay.
     pub fn parse(line: &[u8]) -> Result<Self> {
+        if line.starts_with(BEGINNING.as_bytes()) && serde_json::from_slice::<IgnoredAny>(line).is_err() {
+            bail!("its first line is damaged or cut short: copy the recording again from where it was made");
+        }
         let any: AnyHeader = serde_json::from_slice(line).ok().context(
             "it is not a recording: its first line is not that of one; name a file that `observe --record` wrote",
         )?;

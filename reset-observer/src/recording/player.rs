@@ -12,7 +12,7 @@ use crate::{
     decode::Decoder,
     pipeline::Pipeline,
     record::KernelTime,
-    sink::{Ready, upstream::UpstreamNews},
+    sink::{MarkedBy, Ready, upstream::UpstreamNews},
     verdict::Verdict,
 };
 
@@ -30,7 +30,7 @@ pub enum Step {
     /// Records were lost.
     Counts(KernelTime, KernelCounts),
     /// Something was changed.
-    Mark(KernelTime, KernelCounts),
+    Mark(KernelTime, KernelCounts, MarkedBy),
     /// The session ended.
     End(KernelTime, KernelCounts),
 }
@@ -99,7 +99,7 @@ impl Player {
                 return Ok(Step::News(news.into_iter().map(|news| UpstreamNews::new(at, &news)).collect()));
             }
             Context::Counts { at, kernel } => return Ok(Step::Counts(at, kernel)),
-            Context::Mark { at, kernel } => return Ok(Step::Mark(at, kernel)),
+            Context::Mark { at, kernel, by } => return Ok(Step::Mark(at, kernel, by)),
             Context::Flush => return Ok(Step::Verdicts(pipeline.flush())),
             Context::End { at, kernel } => return Ok(Step::End(at, kernel)),
             Context::Full => {}

@@ -8,7 +8,10 @@ use crate::{
     comparison::Comparison,
     episode::Episode,
     record::KernelTime,
-    sink::{Lost, Mark, Output, OutputError, Ready, clock::WallClock, summary::Summary, upstream::UpstreamNews, words},
+    sink::{
+        Lost, Mark, MarkedBy, Output, OutputError, Ready, clock::WallClock, summary::Summary, upstream::UpstreamNews,
+        words,
+    },
     verdict::{Cause, Impact, Leg, Verdict},
 };
 
@@ -158,9 +161,14 @@ impl<W: Write> Output for Table<W> {
     fn mark(&mut self, mark: &Mark) -> Result<(), OutputError> {
         let time = self.clock.timestamp(mark.at).to_zoned(self.zone.clone());
         let time = time.strftime("%H:%M:%S.%3f");
-        self.sentence(&format!(
-            "{time}  Marked: what comes from here on is compared with what came before, at the end."
-        ))
+        let what = match mark.by {
+            MarkedBy::Signal => "Marked: what comes from here on is compared with what came before, at the end.",
+            MarkedBy::Reload => {
+                "nginx was reloaded: what comes from here on is compared with what came before, at the end, unless SIGUSR1 \
+                 marks another point."
+            }
+        };
+        self.sentence(&format!("{time}  {what}"))
     }
 
     fn comparison(&mut self, comparison: &Comparison, _: KernelTime) -> Result<(), OutputError> {

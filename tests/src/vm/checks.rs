@@ -9,6 +9,7 @@ use super::bench::Bench;
 use super::features::Kernel;
 use super::record::Records;
 use super::report::{self, Finding};
+use crate::recording;
 use crate::scenario;
 use crate::topology::Family;
 use crate::trial;
@@ -145,6 +146,10 @@ fn run_scenarios(chosen: impl Fn(&str) -> bool) -> Result<()> {
         let deed = scenario::named(scenario)?.deed;
         let outcome = try_scenario(scenario, family).map(|()| Finding::Recorded);
         report::check(&name, deed, &outcome, start.elapsed())?;
+        let recorded = trial::recording_of(scenario, family);
+        if let Some((recording, live)) = recording::kept(&recorded)? {
+            report::recording(&recorded, &recording, &live)?;
+        }
     }
     Ok(())
 }

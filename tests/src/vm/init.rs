@@ -13,6 +13,7 @@ use rustix::mount::MountFlags;
 use rustix::system::RebootCommand;
 
 use crate::programs;
+use crate::recording;
 
 /// File systems, each with the directory it is mounted on, in order.
 const MOUNTS: [(&str, &str); 7] = [
@@ -77,6 +78,7 @@ fn run_checks(only: &[String]) -> Result<()> {
     checks.arg("kernel-checks").args(only).stdin(Stdio::null()).stdout(results);
     // What a shell would have set.
     checks.env("PATH", "/usr/bin:/usr/sbin").env("HOME", "/root").env("TMPDIR", "/tmp");
+    checks.env(recording::DIRECTORY, "/tmp/recordings");
     let status = checks.status().context("cannot run the checks")?;
     if !status.success() {
         bail!("the checks ended by {status}");

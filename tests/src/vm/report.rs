@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 /// What a check found that holds.
@@ -35,6 +37,12 @@ pub fn check(name: &str, claim: &str, outcome: &Result<Finding>, took: Duration)
     say(&json!({
         "type": "check", "name": name, "claim": claim, "outcome": outcome, "why": why, "seconds": took.as_secs_f64(),
     }))
+}
+
+/// Hands out the recording of a trial, and what the observer said live.
+pub fn recording(name: &str, recording: &[u8], live: &str) -> Result<()> {
+    let bytes = BASE64_STANDARD.encode(recording);
+    say(&json!({ "type": "recording", "name": name, "bytes": bytes, "live": live }))
 }
 
 /// Says that everything was done: without this line, the machine died.

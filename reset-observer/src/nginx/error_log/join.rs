@@ -43,12 +43,14 @@
 //! assert_eq!(joined.request.as_deref(), Some("GET /ok HTTP/1.1"));
 //! ```
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
 mod bucket;
 mod copies;
+mod edges;
 mod expectation;
 mod joined;
 mod pair;
@@ -57,6 +59,7 @@ mod written;
 
 use bucket::{Bucket, Held};
 use copies::Copies;
+use expectation::Endings;
 use tries::Tries;
 
 pub use expectation::{Ending, Expectation};
@@ -122,7 +125,7 @@ pub struct JoinCounts {
     /// Expectations without a line.
     pub without_line: u64,
     /// Lines that belonged to no expectation within their window, by kind.
-    pub lines_left: HashMap<Kind, u64>,
+    pub lines_left: std::collections::HashMap<Kind, u64>,
     /// Lines left out because text from outside imitates nginx's grammar in them.
     pub contested: u64,
     /// Second copies of a line, in another log of the same instance.
@@ -166,14 +169,14 @@ impl LineJoiner {
     pub fn new(windows: Windows) -> Self {
         Self {
             windows,
-            buckets: HashMap::new(),
+            buckets: HashMap::default(),
             copies: Copies::default(),
             tries: Tries::default(),
             counts: JoinCounts::default(),
             lines: 0,
             expected: 0,
             turned_away: Vec::new(),
-            disturbed: HashMap::new(),
+            disturbed: HashMap::default(),
             serial: 0,
             next_due: None,
             next_look: KernelTime(0),
@@ -186,10 +189,10 @@ impl LineJoiner {
             self.counts.copies += 1;
             return;
         }
-        let serial = self.next_serial();
-        self.tries.add(log.instance, &line, serial, written.latest);
+        let (serial, endings) = (self.next_serial(), Endings::of(&line));
+        self.tries.add(log.instance, &line, endings, serial, written.latest);
         let Some(server) = line.upstream.as_ref().and_then(|upstream| upstream.peer.tcp()) else { return };
-        if !Ending::ALL.iter().any(|ending| ending.fits(&line)) {
+        if endings.is_empty() {
             return;
         }
         if line.contested {
@@ -201,7 +204,7 @@ impl LineJoiner {
         } else {
             self.lines += 1;
             let key = Key { instance: log.instance, pid: line.pid, server };
-            self.buckets.entry(key).or_default().lines.push(Held { line, written, serial });
+            self.buckets.entry(key).or_default().lines.push(Held { line, endings, written, serial });
         }
     }
 

@@ -62,18 +62,20 @@ impl Kept {
     }
 
     /// Compares with the workers that serve now. Workers that show up while fewer left, or in place of all, come of a
-    /// reload: nginx replaces one that died one for one.
-    pub(super) fn note_serving(&mut self, now: BTreeSet<u32>) {
+    /// reload: nginx replaces one that died one for one. Returns whether there was one for certain: what is gone did not
+    /// die of something else, as `died` would say.
+    pub(super) fn note_serving(&mut self, now: BTreeSet<u32>, died: impl Fn(u32) -> bool) -> bool {
         let new = now.difference(&self.serving).count();
         let lost = self.serving.difference(&now).count();
         let has_kept = self.serving.intersection(&now).next().is_some();
-        if new > 0 && !self.serving.is_empty() && (new > lost || !has_kept) {
-            self.generation += 1;
-        }
+        let is_new_generation = new > 0 && !self.serving.is_empty() && (new > lost || !has_kept);
+        let is_reload = is_new_generation && !self.serving.difference(&now).any(|pid| died(*pid));
+        self.generation += u32::from(is_new_generation);
         // Between the death of all workers and their replacement there is nothing to compare with.
         if !now.is_empty() {
             self.serving = now;
         }
+        is_reload
     }
 }
 
@@ -83,7 +85,9 @@ mod tests {
 
     fn generations(looks: &[&[u32]]) -> u32 {
         let mut kept = Kept::new(&FoundProcess::default(), Profile::Nginx);
-        looks.iter().for_each(|look| kept.note_serving(look.iter().copied().collect()));
+        for look in looks {
+            kept.note_serving(look.iter().copied().collect(), |_| false);
+        }
         kept.generation
     }
 

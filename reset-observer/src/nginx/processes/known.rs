@@ -25,6 +25,8 @@ pub(super) struct Known {
     pub(super) ended_at: Option<KernelTime>,
     /// The kernel told of its end. One that is only missing may have been looked at while it became another program.
     pub(super) is_gone: bool,
+    /// It did not end in good order.
+    pub(super) died: bool,
 }
 
 impl Known {
@@ -39,6 +41,7 @@ impl Known {
             aliases: Vec::new(),
             ended_at: Some(now),
             is_gone: false,
+            died: false,
         }
     }
 

@@ -35,7 +35,9 @@ impl NginxProcesses {
     fn note_serving(&mut self) {
         for (id, kept) in &mut self.instances {
             let serving = self.known.values().filter(|known| known.instance == Some(*id) && known.is_serving());
-            kept.note_serving(serving.map(|known| known.found.pid).collect());
+            let serving = serving.map(|known| known.found.pid).collect();
+            let died = |pid| self.known.get(&pid).is_some_and(|known| known.died);
+            self.reloads += u64::from(kept.note_serving(serving, died));
             let known = self.known.values_mut().filter(|known| known.instance == Some(*id) && known.is_serving());
             known.for_each(|known| _ = known.generation.get_or_insert(kept.generation));
         }
@@ -78,7 +80,8 @@ impl NginxProcesses {
         };
         let name = process.comm.clone();
         let label = ProcessLabel { pid: process.pid, name, role, inner_pid: process.inner_pid, master, ordinal };
-        let known = Known { label, found: process, instance, generation, aliases, ended_at: None, is_gone: false };
+        let known =
+            Known { label, found: process, instance, generation, aliases, ended_at: None, is_gone: false, died: false };
         if before.is_none_or(|before| !before.looks_like(&known)) {
             self.revision += 1;
         }

@@ -99,10 +99,10 @@ impl NginxProcesses {
     /// Takes what happened to a process. The master of a worker that ended is looked at a moment later, by
     /// [`Self::refresh_due`].
     pub fn note(&mut self, event: &ProcessEvent) {
-        let Fate::Ended(_) = event.fate else { return };
+        let Fate::Ended(exit) = event.fate else { return };
         let known = self.known.get_mut(&event.process.tgid).filter(|known| known.is_alive());
         if let Some(known) = known {
-            (known.ended_at, known.is_gone) = (Some(event.at), true);
+            (known.ended_at, known.is_gone, known.died) = (Some(event.at), true, !exit.in_good_order());
             self.revision += 1;
             self.next_look.get_or_insert(event.at.after(REPLACED_WITHIN));
         }

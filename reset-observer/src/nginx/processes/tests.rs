@@ -276,3 +276,24 @@ fn the_end_of_a_stranger_is_no_reason_to_look() {
     processes.note(&ended(99, "node", ms(500)));
     assert_eq!(processes.next_look(), None);
 }
+
+#[test]
+fn a_reload_is_counted_and_workers_that_were_killed_and_replaced_are_none() {
+    let (host, mut processes) = Host::with(vec![found(10, 1, MASTER), found(11, 10, WORKER)]);
+    host.becomes(vec![found(10, 1, MASTER), found(12, 10, WORKER)]);
+    let killed = Fate::Ended(Exit::Signal(9));
+    processes.note(&ProcessEvent { fate: killed, ..ended(11, "nginx", ms(500)) });
+    assert!(processes.refresh_due(ms(700)));
+    assert_eq!((processes.worker(12).is_some(), processes.reloads()), (true, 0));
+    host.becomes(vec![
+        found(10, 1, MASTER),
+        found(12, 10, "nginx: worker process is shutting down"),
+        found(13, 10, WORKER),
+    ]);
+    assert!(processes.refresh_if_unknown(13, "nginx", ms(5000)));
+    assert_eq!(processes.reloads(), 1);
+    host.becomes(vec![found(10, 1, MASTER), found(13, 10, WORKER)]);
+    processes.note(&ended(12, "nginx", ms(9000)));
+    processes.refresh_due(ms(9200));
+    assert_eq!(processes.reloads(), 1, "the end of its old workers is no other");
+}

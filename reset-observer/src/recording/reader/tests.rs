@@ -93,6 +93,7 @@ fn what_is_no_recording_is_told_apart() {
         (&order, "middle-endian"),
         (&layout, "300 bytes"),
         (partial, "its first line is damaged"),
+        (&partial[..partial.len() - 1], "its first line is damaged or cut short: copy the recording again"),
     ] {
         let sentence = refusal(bytes);
         assert!(sentence.contains(expected), "{sentence}");
@@ -110,4 +111,30 @@ fn a_whole_block_with_an_entry_of_a_later_program_is_refused_with_the_version_to
     assert!(sentence.contains("block 2 is whole"), "{sentence}");
     assert!(sentence.contains(concat!("replay it with reset-observer ", env!("CARGO_PKG_VERSION"))), "{sentence}");
     assert!(sentence.contains("`weather`"), "{sentence}");
+}
+
+#[test]
+fn an_entry_of_a_kind_that_is_not_known_is_refused_with_the_version_to_use() {
+    let sentence = refusal(&recording(&[block::write(&[6, 0, 0, 0, 0]).unwrap()]));
+    assert!(sentence.contains("block 1 is whole") && sentence.contains("unknown kind 6"), "{sentence}");
+    assert!(sentence.contains(concat!("replay it with reset-observer ", env!("CARGO_PKG_VERSION"))), "{sentence}");
+}
+
+#[test]
+fn a_recording_with_any_byte_changed_is_read_or_refused_in_words_that_say_what_to_do() {
+    let file = recording(&[block_of(&[Entry::Due(KernelTime(7)), end()])]);
+    let first_block = header().to_line().unwrap().len();
+    for at in 0..file.len() {
+        let mut changed = file.clone();
+        changed[at] ^= 0x55;
+        match read_all(&changed) {
+            // A block that says it is longer than what there is ends as one that was cut short does.
+            Ok((_, ending)) => assert!(at < first_block || ending == Ending::CutShort, "byte {at}"),
+            Err(error) => {
+                let sentence = format!("{error:#}");
+                let remedies = ["copy the recording again", "replay it ", "name a file that"];
+                assert!(remedies.iter().any(|remedy| sentence.contains(remedy)), "byte {at}: {sentence}");
+            }
+        }
+    }
 }

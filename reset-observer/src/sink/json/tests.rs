@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, io};
 use super::*;
 use crate::{
     comparison::Stretch,
-    sink::{NginxFound, example, losses::Stage},
+    sink::{MarkedBy, NginxFound, example, losses::Stage},
 };
 
 fn written(write: impl FnOnce(&mut JsonLines<&mut Vec<u8>>)) -> String {
@@ -72,7 +72,7 @@ fn each_kind_of_line_names_itself_first_and_then_the_schema() {
     let lines = written(|json| {
         json.ready(&ready).unwrap();
         json.lost(&lost).unwrap();
-        json.mark(&Mark { at: KernelTime(0), number: 2 }).unwrap();
+        json.mark(&Mark { at: KernelTime(0), number: 2, by: MarkedBy::Reload }).unwrap();
         json.comparison(&Comparison::of(Stretch::default(), Stretch::default()), KernelTime(0)).unwrap();
         json.summary(&Summary::start(KernelTime(0))).unwrap();
     });
@@ -82,7 +82,7 @@ fn each_kind_of_line_names_itself_first_and_then_the_schema() {
         assert!(line.starts_with(&format!(r#"{{"type":"{kind}","schema":1,"time":"2026-11-22T"#)), "{line}");
     }
     assert!(lines.contains(r#""features":{"reset_reason":true},"ports":[3000]"#), "{lines}");
-    assert!(lines.contains(r#","number":2}"#), "{lines}");
+    assert!(lines.contains(r#","number":2,"by":"reload"}"#), "{lines}");
     assert!(lines.contains(r#""stage":"ring","records":2,"total":5}"#), "{lines}");
 }
 

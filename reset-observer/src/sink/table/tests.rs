@@ -132,6 +132,9 @@ fn no_nginx_and_losses_are_said() {
 
 #[test]
 fn a_mark_is_said_at_its_time() {
-    let text = shown(Look::PLAIN, |table| table.mark(&Mark { at: KernelTime(0), number: 1 }).unwrap());
+    let marked = |by| shown(Look::PLAIN, |table| table.mark(&Mark { at: KernelTime(0), number: 1, by }).unwrap());
+    let text = marked(MarkedBy::Signal);
     assert!(text.contains("13:45:00.000 Marked:") && text.contains("compared with what came before"), "{text}");
+    let text = marked(MarkedBy::Reload);
+    assert!(text.contains("13:45:00.000 nginx was reloaded:") && text.contains("SIGUSR1"), "{text}");
 }

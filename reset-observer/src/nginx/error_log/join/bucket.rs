@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::{
     super::line::Line,
     Answer, Expectation, JoinCounts, Joined, Ticket, Windows, Written,
+    edges::Edges,
+    expectation::Endings,
     pair::{Found, pair},
 };
 use crate::record::KernelTime;
@@ -18,6 +20,7 @@ const TICK_NS: u64 = 20_000_000;
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) line: Line,
+    pub(super) endings: Endings,
     pub(super) written: Written,
     /// Its place among all lines.
     pub(super) serial: u64,
@@ -68,28 +71,21 @@ impl Bucket {
         // Of a line that was seen just now, the end may not have been told yet.
         self.lines.sort_by_key(|held| held.written.latest.after(windows.notice) > now);
         let mature = self.lines.partition_point(|held| held.written.latest.after(windows.notice) <= now);
-        let ends_of: Vec<Vec<usize>> = self.lines[..mature].iter().map(|held| self.ends_of(held, windows)).collect();
-        let found = pair(&ends_of, self.expected.len());
+        let ends: Vec<_> = self.expected.iter().map(|expected| &expected.expectation).collect();
+        let edges = Edges::between(&self.lines[..mature], &ends, windows.reach);
+        let pairs = pair(&edges);
         let mut taken = vec![false; self.lines.len()];
-        for (expected, found) in self.expected.iter_mut().zip(&found) {
-            if expected.due > now {
-                continue;
-            }
-            if let Found::Own(line) = found {
-                (taken[*line], expected.owned) = (true, true);
+        for (end, expected) in self.expected.iter_mut().enumerate().filter(|(_, expected)| expected.due <= now) {
+            if let Some(line) = pairs.own(end) {
+                (taken[line], expected.owned) = (true, true);
             }
             if !std::mem::replace(&mut expected.answered, true) {
-                answers.push((expected.ticket, told(found, &self.lines)));
+                answers.push((expected.ticket, told(&pairs.of(end), &self.lines)));
             }
         }
         self.expected.retain(|expected| !expected.owned);
         let mut taken = taken.into_iter();
         self.lines.retain(|_| !taken.next().unwrap_or_default());
-    }
-
-    fn ends_of(&self, held: &Held, windows: Windows) -> Vec<usize> {
-        let may_own = |expected: &Expected| expected.expectation.may_own(&held.line, held.written, windows.reach);
-        self.expected.iter().enumerate().filter(|(_, expected)| may_own(expected)).map(|(index, _)| index).collect()
     }
 
     /// Lets go of what can belong to nothing any more.

@@ -4,10 +4,7 @@ use std::{fmt, net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    super::line::{Action, Call, Kind, Line},
-    written::Written,
-};
+use super::super::line::{Action, Call, Kind, Line};
 use crate::{record::KernelTime, verdict::closed_enum};
 
 const EPIPE: i32 = 32;
@@ -107,6 +104,30 @@ const fn is_reason_to_cut(kind: Kind) -> bool {
     }
 }
 
+/// Of which endings a line may tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Endings(u8);
+
+impl Endings {
+    /// Those after which nginx writes such a line.
+    pub(super) fn of(line: &Line) -> Self {
+        let fitting = Ending::ALL.iter().filter(|ending| ending.fits(line));
+        Self(fitting.fold(0, |bits, ending| bits | Self::bit(*ending)))
+    }
+
+    pub(super) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) const fn contains(self, ending: Ending) -> bool {
+        self.0 & Self::bit(ending) != 0
+    }
+
+    const fn bit(ending: Ending) -> u8 {
+        1 << ending as u8
+    }
+}
+
 /// The end of one connection of a worker to a server, with a request outstanding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expectation {
@@ -125,9 +146,13 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// Whether a line of the same worker and server may be this one's.
-    pub(super) fn may_own(&self, line: &Line, written: Written, reach: Duration) -> bool {
-        let since = if self.ending.is_by_proxy() { self.since.before(BEFORE_OWN_CUT) } else { self.since };
-        written.latest >= since && written.earliest <= self.at.after(reach) && self.ending.fits(line)
+    /// No line of this end was there before.
+    pub(super) fn first_line(&self) -> KernelTime {
+        if self.ending.is_by_proxy() { self.since.before(BEFORE_OWN_CUT) } else { self.since }
+    }
+
+    /// No line of this end is written after it.
+    pub(super) fn last_line(&self, reach: Duration) -> KernelTime {
+        self.at.after(reach)
     }
 }

@@ -74,18 +74,19 @@ impl Joined {
     pub(super) fn of(lines: &[(&Line, u64)]) -> Option<Self> {
         let ((first, serial), rest) = lines.split_first()?;
         let only = rest.is_empty();
+        let request = common(lines, |line| line.request.as_ref());
         Some(Self {
             candidates: lines.len(),
-            kind: common(lines, |line| Some(line.complaint.kind)),
-            call: common(lines, |line| line.complaint.call),
-            errno: common(lines, |line| line.complaint.errno),
-            action: common(lines, |line| line.action),
-            connection: common(lines, |line| line.connection),
-            client: common(lines, |line| line.client.clone()),
-            server: common(lines, |line| line.server.clone()),
-            method: common(lines, |line| line.method().map(str::to_owned)),
-            request: common(lines, |line| line.request.clone()),
-            host: common(lines, |line| line.host.clone()),
+            kind: common(lines, |line| Some(&line.complaint.kind)).copied(),
+            call: common(lines, |line| line.complaint.call.as_ref()).copied(),
+            errno: common(lines, |line| line.complaint.errno.as_ref()).copied(),
+            action: common(lines, |line| line.action.as_ref()).copied(),
+            connection: common(lines, |line| line.connection.as_ref()).copied(),
+            client: common(lines, |line| line.client.as_ref()).cloned(),
+            server: common(lines, |line| line.server.as_ref()).cloned(),
+            method: request.map_or_else(|| common(lines, Line::method), |_| first.method()).map(str::to_owned),
+            request: request.cloned(),
+            host: common(lines, |line| line.host.as_ref()).cloned(),
             later: None,
             failed_before: 0,
             serial: only.then_some(*serial).filter(|_| first.connection.is_some()),
@@ -93,10 +94,13 @@ impl Joined {
     }
 }
 
-fn common<T: PartialEq>(lines: &[(&Line, u64)], part: impl Fn(&Line) -> Option<T>) -> Option<T> {
-    let (first, _) = lines.first()?;
+fn common<'a, T: PartialEq + ?Sized>(
+    lines: &[(&'a Line, u64)],
+    part: impl Fn(&'a Line) -> Option<&'a T>,
+) -> Option<&'a T> {
+    let ((first, _), rest) = lines.split_first()?;
     let part_of_first = part(first)?;
-    lines.iter().all(|(line, _)| part(line).as_ref() == Some(&part_of_first)).then_some(part_of_first)
+    rest.iter().all(|(line, _)| part(line) == Some(part_of_first)).then_some(part_of_first)
 }
 
 /// The answer to an expectation.

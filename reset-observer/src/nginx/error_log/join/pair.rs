@@ -6,6 +6,10 @@
 
 use std::collections::VecDeque;
 
+use fixedbitset::FixedBitSet;
+
+use super::edges::{Edges, all};
+
 /// What is known of one end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -19,59 +23,88 @@ pub(super) enum Found {
     Nothing,
 }
 
-struct Graph<'a> {
-    /// The ends that each line may belong to.
-    ends_of: &'a [Vec<usize>],
-    lines_of: Vec<Vec<usize>>,
-    line_of: Vec<Option<usize>>,
-    end_of: Vec<Option<usize>>,
-    /// Lines that had only one end left when they got it.
-    forced: Vec<bool>,
+/// What is known of all ends.
+#[derive(Debug)]
+pub(super) struct Pairs<'a> {
+    edges: &'a Edges,
+    own: Vec<Option<usize>>,
+    /// Lines that are some end's own.
+    taken: FixedBitSet,
+    /// Ends that may as well have no line.
+    uncovered: FixedBitSet,
 }
 
-/// Pairs `ends` ends with lines; `ends_of` has for each line the ends that it may belong to.
-pub(super) fn pair(ends_of: &[Vec<usize>], ends: usize) -> Vec<Found> {
-    let mut graph = Graph::new(ends_of, ends);
+impl Pairs<'_> {
+    /// The line that is this end's own.
+    pub(super) fn own(&self, end: usize) -> Option<usize> {
+        self.own[end]
+    }
+
+    /// What is known of this end.
+    pub(super) fn of(&self, end: usize) -> Found {
+        let lines = &self.edges.lines_of[end];
+        match self.own[end] {
+            Some(line) => Found::Own(line),
+            None if lines.is_subset(&self.taken) => Found::Nothing,
+            None if self.uncovered[end] => Found::Perhaps,
+            None => Found::Among(lines.difference(&self.taken).collect()),
+        }
+    }
+}
+
+struct Graph<'a> {
+    edges: &'a Edges,
+    line_of: Vec<Option<usize>>,
+    end_of: Vec<Option<usize>>,
+    /// Ends that have no line yet.
+    free: FixedBitSet,
+    /// Lines that had only one end left when they got it.
+    forced: FixedBitSet,
+}
+
+/// Pairs ends with lines.
+pub(super) fn pair(edges: &Edges) -> Pairs<'_> {
+    let mut graph = Graph::new(edges);
     graph.peel();
     graph.complete();
     let moved = graph.reachable_from_lines();
     let uncovered = graph.reachable_from_ends();
-    let own = |end: usize| graph.line_of[end].filter(|line| graph.forced[*line] && !moved[end] && !uncovered[end]);
-    let taken: Vec<bool> =
-        (0..ends_of.len()).map(|line| graph.end_of[line].is_some_and(|end| own(end) == Some(line))).collect();
-    let found = |end: usize| match own(end) {
-        Some(line) => Found::Own(line),
-        None if graph.lines_of[end].iter().all(|line| taken[*line]) => Found::Nothing,
-        None if uncovered[end] => Found::Perhaps,
-        None => Found::Among(graph.lines_of[end].iter().copied().filter(|line| !taken[*line]).collect()),
-    };
-    (0..ends).map(found).collect()
+    let certain = |end: usize| !moved[end] && !uncovered[end];
+    let own = graph.line_of.iter().enumerate();
+    let own: Vec<_> = own.map(|(end, line)| line.filter(|line| graph.forced[*line] && certain(end))).collect();
+    let mut taken = FixedBitSet::with_capacity(edges.ends_of.len());
+    taken.extend(own.iter().flatten().copied());
+    Pairs { edges, own, taken, uncovered }
+}
+
+/// Takes those of `candidates` that are among `left` out of it.
+fn take(candidates: &FixedBitSet, left: &mut FixedBitSet) -> Vec<usize> {
+    let taken = candidates.intersection(left).collect();
+    left.difference_with(candidates);
+    taken
 }
 
 impl<'a> Graph<'a> {
-    fn new(ends_of: &'a [Vec<usize>], ends: usize) -> Self {
-        let mut lines_of = vec![Vec::new(); ends];
-        for (line, line_ends) in ends_of.iter().enumerate() {
-            line_ends.iter().for_each(|end| lines_of[*end].push(line));
-        }
-        let (line_of, end_of) = (vec![None; ends], vec![None; ends_of.len()]);
-        Self { ends_of, lines_of, line_of, end_of, forced: vec![false; ends_of.len()] }
+    fn new(edges: &'a Edges) -> Self {
+        let (lines, ends) = (edges.ends_of.len(), edges.lines_of.len());
+        let (line_of, end_of) = (vec![None; ends], vec![None; lines]);
+        Self { edges, line_of, end_of, free: all(ends), forced: FixedBitSet::with_capacity(lines) }
     }
 
     /// Again and again gives a line that has one end left that end. Such edges are part of a largest matching, and if
     /// there is only one that covers all, it is found so.
     fn peel(&mut self) {
-        let mut left: Vec<usize> = self.ends_of.iter().map(Vec::len).collect();
+        let mut left: Vec<usize> = self.edges.ends_of.iter().map(|ends| ends.count_ones(..)).collect();
         let mut ready: VecDeque<usize> = (0..left.len()).filter(|line| left[*line] == 1).collect();
         while let Some(line) = ready.pop_front() {
-            let Some(end) = self.ends_of[line].iter().copied().find(|end| self.line_of[*end].is_none()) else {
-                continue;
-            };
-            (self.line_of[end], self.end_of[line], self.forced[line]) = (Some(line), Some(end), true);
-            for other in &self.lines_of[end] {
-                left[*other] -= 1;
-                if left[*other] == 1 && self.end_of[*other].is_none() {
-                    ready.push_back(*other);
+            let Some(end) = self.edges.ends_of[line].intersection(&self.free).next() else { continue };
+            self.free.remove(end);
+            (self.line_of[end], self.end_of[line]) = (Some(line), Some(end));
+            self.forced.insert(line);
+            for other in self.edges.lines_of[end].ones() {
+                left[other] -= 1;
+                if left[other] == 1 && self.end_of[other].is_none() {
+                    ready.push_back(other);
                 }
             }
         }
@@ -80,33 +113,33 @@ impl<'a> Graph<'a> {
     /// Makes the matching a largest one, along augmenting paths. What a failed search has seen leads nowhere later
     /// either.
     fn complete(&mut self) {
-        let mut dead = vec![false; self.line_of.len()];
-        for line in 0..self.ends_of.len() {
+        let mut unseen = all(self.line_of.len());
+        let mut came_by = vec![None; self.line_of.len()];
+        for line in 0..self.end_of.len() {
             if self.end_of[line].is_none() {
-                self.augment(line, &mut dead);
+                self.augment(line, &mut unseen, &mut came_by);
             }
         }
     }
 
-    fn augment(&mut self, start: usize, dead: &mut [bool]) {
-        let mut came_by: Vec<Option<usize>> = vec![None; self.line_of.len()];
+    fn augment(&mut self, start: usize, unseen: &mut FixedBitSet, came_by: &mut [Option<usize>]) {
+        let mut seen = Vec::new();
         let mut queue = VecDeque::from([start]);
         while let Some(line) = queue.pop_front() {
-            for end in self.ends_of[line].iter().copied() {
-                if dead[end] || came_by[end].is_some() {
-                    continue;
-                }
+            let ends = &self.edges.ends_of[line];
+            if let Some(free) = ends.intersection(&self.free).next() {
+                came_by[free] = Some(line);
+                self.free.remove(free);
+                self.turn(free, start, came_by);
+                unseen.extend(seen);
+                return;
+            }
+            for end in take(ends, unseen) {
+                seen.push(end);
                 came_by[end] = Some(line);
-                match self.line_of[end] {
-                    None => {
-                        self.turn(end, start, &came_by);
-                        return;
-                    }
-                    Some(next) => queue.push_back(next),
-                }
+                queue.extend(self.line_of[end]);
             }
         }
-        dead.iter_mut().zip(&came_by).for_each(|(dead, by)| *dead |= by.is_some());
     }
 
     fn turn(&mut self, free: usize, start: usize, came_by: &[Option<usize>]) {
@@ -120,29 +153,25 @@ impl<'a> Graph<'a> {
     }
 
     /// The ends whose line may as well be another one, because some line is left over.
-    fn reachable_from_lines(&self) -> Vec<bool> {
-        let mut seen = vec![false; self.line_of.len()];
+    fn reachable_from_lines(&self) -> FixedBitSet {
+        let mut unseen = all(self.line_of.len());
         let mut queue: Vec<usize> = (0..self.end_of.len()).filter(|line| self.end_of[*line].is_none()).collect();
         while let Some(line) = queue.pop() {
-            for end in &self.ends_of[line] {
-                if !std::mem::replace(&mut seen[*end], true) {
-                    queue.extend(self.line_of[*end]);
-                }
-            }
+            queue.extend(take(&self.edges.ends_of[line], &mut unseen).into_iter().filter_map(|end| self.line_of[end]));
         }
-        seen
+        unseen.toggle_range(..);
+        unseen
     }
 
     /// The ends that may as well have no line, because some end is left over.
-    fn reachable_from_ends(&self) -> Vec<bool> {
-        let mut seen: Vec<bool> = self.line_of.iter().map(Option::is_none).collect();
-        let mut queue: Vec<usize> = (0..seen.len()).filter(|end| seen[*end]).collect();
+    fn reachable_from_ends(&self) -> FixedBitSet {
+        let mut seen = self.free.clone();
+        let mut queue: Vec<usize> = seen.ones().collect();
+        let mut unasked = all(self.end_of.len());
         while let Some(end) = queue.pop() {
-            for partner in self.lines_of[end].iter().filter_map(|line| self.end_of[*line]) {
-                if !std::mem::replace(&mut seen[partner], true) {
-                    queue.push(partner);
-                }
-            }
+            let partners =
+                take(&self.edges.lines_of[end], &mut unasked).into_iter().filter_map(|line| self.end_of[line]);
+            queue.extend(partners.filter(|partner| !seen.put(*partner)));
         }
         seen
     }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     super::line::{Action, Kind, Line},
-    Answer, Ending, Later,
+    Answer, Endings, Later,
 };
 use crate::record::KernelTime;
 
@@ -36,8 +36,8 @@ pub(super) struct Tries {
 
 impl Tries {
     /// Takes a line, if it tells of a try that failed.
-    pub(super) fn add(&mut self, instance: u64, line: &Line, serial: u64, at: KernelTime) {
-        let is_failure = line.complaint.kind == Kind::NoLiveUpstreams || Ending::ALL.iter().any(|end| end.fits(line));
+    pub(super) fn add(&mut self, instance: u64, line: &Line, endings: Endings, serial: u64, at: KernelTime) {
+        let is_failure = line.complaint.kind == Kind::NoLiveUpstreams || !endings.is_empty();
         let Some(connection) = line.connection.filter(|_| is_failure) else { return };
         if self.failed.len() >= MAX_REMEMBERED {
             self.failed.pop_front();

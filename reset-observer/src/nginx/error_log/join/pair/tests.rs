@@ -1,4 +1,21 @@
-use super::{Found, pair};
+use fixedbitset::FixedBitSet;
+
+use super::{Edges, Found};
+
+fn pair(ends_of: &[Vec<usize>], ends: usize) -> Vec<Found> {
+    let set = |members: &[usize], of: usize| {
+        let mut set = FixedBitSet::with_capacity(of);
+        set.extend(members.iter().copied());
+        set
+    };
+    let lines_of = |end: usize| (0..ends_of.len()).filter(move |line| ends_of[*line].contains(&end));
+    let edges = Edges {
+        ends_of: ends_of.iter().map(|members| set(members, ends)).collect(),
+        lines_of: (0..ends).map(|end| set(&lines_of(end).collect::<Vec<_>>(), ends_of.len())).collect(),
+    };
+    let pairs = super::pair(&edges);
+    (0..ends).map(|end| pairs.of(end)).collect()
+}
 
 /// All largest matchings, each as the line of every end.
 fn largest_matchings(ends_of: &[Vec<usize>], ends: usize) -> Vec<Vec<Option<usize>>> {
