@@ -19,7 +19,7 @@ const SECONDS: u64 = 12;
 
 #[test]
 fn clean_traffic_at_full_load_raises_no_alarm() {
-    if programs::has_root() {
+    if programs::runs_all() {
         no_alarm().unwrap();
     }
 }
@@ -45,9 +45,13 @@ fn no_alarm() -> Result<()> {
     if let Some(file) = env::var_os("LAB_CLEAN_LINES") {
         std::fs::write(file, everything.lines(0).join("\n"))?;
     }
-    // wrk truly leaves with requests under way, of which only its own leg may tell.
-    let by_wrk = |verdict: &&Verdict| [verdict.local.port, verdict.remote.port].contains(&FRONT_PORT);
+    // wrk truly leaves with requests under way: on its own leg, and where nginx then cuts those requests.
+    let by_wrk = |verdict: &&Verdict| {
+        let cut_for_it = verdict.evidence.iter().any(|evidence| evidence == "client_left_before");
+        [verdict.local.port, verdict.remote.port].contains(&FRONT_PORT) || cut_for_it
+    };
     let others: Vec<&Verdict> = verdicts.iter().filter(|verdict| !by_wrk(verdict)).collect();
+    println!("{} verdicts for wrk, which left", verdicts.len() - others.len());
     let wrong: Vec<&&Verdict> = others.iter().filter(|verdict| verdict.cause != "idle_close").collect();
     println!("{} verdicts, {} of them alarms", others.len(), wrong.len());
     ensure!(
