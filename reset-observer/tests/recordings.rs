@@ -2,23 +2,17 @@
 //! machine and without root. `cargo xtask recordings` writes the lines anew after a change of what is decided.
 #![expect(clippy::unwrap_used, reason = "all of it is part of a test")]
 
+#[path = "shared/corpus.rs"]
+mod corpus;
+
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
+use corpus::{CORPUS, corpus};
 use serde_json::Value;
-
-const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/recordings");
-
-fn corpus() -> Vec<PathBuf> {
-    let files = fs::read_dir(CORPUS).unwrap().map(|entry| entry.unwrap().path());
-    let mut recordings: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "rec")).collect();
-    recordings.sort();
-    assert!(recordings.len() >= 30, "the corpus has shrunk to {}", recordings.len());
-    recordings
-}
 
 fn run(arguments: &[&str], files: &[&Path]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_reset-observer")).args(arguments).args(files).output().unwrap()

@@ -1,6 +1,9 @@
 //! Reports of the corpus of recordings, made by the program itself.
 #![expect(clippy::unwrap_used, reason = "all of it is part of a test")]
 
+#[path = "shared/corpus.rs"]
+mod corpus;
+
 use std::{
     fs,
     io::Read as _,
@@ -8,20 +11,11 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use corpus::{CORPUS, corpus};
 use tempfile::TempDir;
-
-const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/recordings");
 
 fn recording(name: &str) -> PathBuf {
     Path::new(CORPUS).join(name)
-}
-
-fn corpus() -> Vec<PathBuf> {
-    let files = fs::read_dir(CORPUS).unwrap().map(|entry| entry.unwrap().path());
-    let mut recordings: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "rec")).collect();
-    recordings.sort();
-    assert!(recordings.len() >= 30, "the corpus has shrunk to {}", recordings.len());
-    recordings
 }
 
 fn replay(recording: &Path, report: &Path, more: &[&str]) -> Output {

@@ -11,6 +11,7 @@ pub mod backend;
 pub mod bench;
 pub mod boxed;
 pub mod bpf;
+pub mod browser;
 pub mod cell;
 pub mod cgroup;
 pub mod child;

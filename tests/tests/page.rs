@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use lab::backend::Kind;
+use lab::browser;
 use lab::lock::MachineLock;
 use lab::nginx::Settings;
 use lab::observer::Daemon;
@@ -68,11 +69,11 @@ fn shown(browser: &Path) -> Result<()> {
     let pictures = kept.as_deref().unwrap_or(scratch.path());
     let address = format!("http://{}/#v-{}", daemon.address(), race(&daemon)?);
     for (_, cause) in SCENARIOS {
-        let dom = run(browser, &["--dump-dom", &address])?;
+        let dom = browser::run(Command::new(browser), &["--dump-dom", &address])?;
         ensure!(dom.contains(&format!("<rect class=\"{cause}\"")), "no bar of {cause}: {dom}");
         ensure!(dom.contains(&format!("<span class=\"badge {cause}\"")), "no badge of {cause}: {dom}");
     }
-    let dom = run(browser, &["--dump-dom", &address])?;
+    let dom = browser::run(Command::new(browser), &["--dump-dom", &address])?;
     ensure!(dom.contains("<rect class=\"danger\"") && dom.contains("A race waits to happen"), "no mismatch: {dom}");
     ensure!(dom.contains("<details class=\"verdict\" data-id=\"") && dom.contains(" open=\"\""), "none is open: {dom}");
     for (name, window) in WINDOWS {
@@ -80,28 +81,14 @@ fn shown(browser: &Path) -> Result<()> {
         {
             let picture = pictures.join(format!("{scheme}{name}"));
             let screenshot = format!("--screenshot={}", picture.display());
-            run(browser, &[flag, "--hide-scrollbars", &format!("--window-size={window}"), &screenshot, &address])?;
+            browser::run(
+                Command::new(browser),
+                &[flag, "--hide-scrollbars", &format!("--window-size={window}"), &screenshot, &address],
+            )?;
             ensure!(fs::metadata(&picture)?.len() > 10_000, "{} is nearly empty", picture.display());
         }
     }
     Ok(())
-}
-
-/// Runs the browser; what a page makes it complain of, such as a refused style, fails.
-fn run(browser: &Path, arguments: &[&str]) -> Result<String> {
-    let profile = TempDir::new()?;
-    let output = Command::new(browser)
-        // Root has no sandbox of its own to go into.
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=2000"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(arguments)
-        .output()
-        .with_context(|| format!("cannot run {}", browser.display()))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the browser ended by {}: {said}", output.status);
-    let complaint = said.lines().find(|line| line.contains(":CONSOLE"));
-    ensure!(complaint.is_none(), "the browser complains: {complaint:?}");
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// A backend that closes long before nginx does, from which that was learned.

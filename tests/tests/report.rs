@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+use lab::browser;
 use lab::lock::MachineLock;
 use lab::observer::Observer;
 use lab::programs;
@@ -176,24 +177,11 @@ fn fits(browser: &Path, directory: &Path, address: &str, width: u32) -> Result<u
     Ok(height.parse()?)
 }
 
-/// Runs the browser in a network namespace of its own, with nothing in it; what the report makes it complain of, such as a
-/// refused style, fails.
+/// Runs the browser in a network namespace of its own, with nothing in it.
 fn run(browser: &Path, arguments: &[&str]) -> Result<String> {
-    let profile = TempDir::new()?;
-    let output = Command::new("unshare")
-        .arg("--net")
-        .arg(browser)
-        // Root has no sandbox of its own to go into.
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=2000"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(arguments)
-        .output()
-        .with_context(|| format!("cannot run {}", browser.display()))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the browser ended by {}: {said}", output.status);
-    let complaint = said.lines().find(|line| line.contains(":CONSOLE"));
-    ensure!(complaint.is_none(), "the browser complains: {complaint:?}");
-    Ok(String::from_utf8(output.stdout)?)
+    let mut alone = Command::new("unshare");
+    alone.arg("--net").arg(browser);
+    browser::run(alone, arguments)
 }
 
 fn start(report: &Path, more: &[&str]) -> Result<Observer> {

@@ -13,6 +13,7 @@ mod health;
 mod markup;
 mod over_time;
 mod report;
+mod scale;
 mod servers;
 mod timeouts;
 mod verdicts;

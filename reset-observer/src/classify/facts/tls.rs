@@ -123,9 +123,8 @@ impl Facts<'_> {
     pub(in crate::classify) fn closed_right_after_sending(&self, closed: &Record) -> bool {
         self.tls() == Some(true)
             && closed.snapshot.is_some_and(|snapshot| {
-                let due = snapshot.since_last_receive.is_none_or(|since| since >= LONG_DUE);
                 let sent = snapshot.first_transmit_at;
-                !due && sent.is_some_and(|sent| closed.at.since(sent) <= ONE_TURN)
+                !is_long_due(&snapshot) && sent.is_some_and(|sent| closed.at.since(sent) <= ONE_TURN)
             })
     }
 
@@ -134,10 +133,16 @@ impl Facts<'_> {
     pub(in crate::classify) fn closed_with_a_farewell(&self, closed: &Record) -> bool {
         closed.event == Event::ClosedUnacked
             && closed.snapshot.is_some_and(|snapshot| {
-                let due = snapshot.since_last_receive.is_none_or(|since| since >= LONG_DUE);
-                !due && snapshot.flight_never_acked && self.is_close_notify(snapshot.unacked.into(), &snapshot)
+                !is_long_due(&snapshot)
+                    && snapshot.flight_never_acked
+                    && self.is_close_notify(snapshot.unacked.into(), &snapshot)
             })
     }
+}
+
+/// Nothing was received for so long that a response is awaited.
+fn is_long_due(snapshot: &Snapshot) -> bool {
+    snapshot.since_last_receive.is_none_or(|since| since >= LONG_DUE)
 }
 
 #[cfg(test)]

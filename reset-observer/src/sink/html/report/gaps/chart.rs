@@ -130,8 +130,7 @@ fn label(page: &mut Markup, class: &'static str, x: f64, y: f64, anchor: &'stati
 
 /// Per cent of the scale.
 fn position(ms: f64) -> f64 {
-    let position = (ms / FROM_MS).ln() / (TO_MS / FROM_MS).ln() * 100.0;
-    if position.is_nan() { 0.0 } else { position.clamp(0.0, 100.0) }
+    crate::sink::html::scale::position(ms, FROM_MS, TO_MS)
 }
 
 #[cfg(test)]
