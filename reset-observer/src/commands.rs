@@ -19,6 +19,7 @@ mod report_file;
 mod service;
 mod session;
 mod showing;
+mod stop;
 mod storm;
 
 /// Why a command ended early.

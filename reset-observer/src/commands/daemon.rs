@@ -18,6 +18,7 @@ use super::{
     recorder::Recorder,
     service,
     session::{Session, lock},
+    stop::Stop,
 };
 use crate::{
     cli::{DaemonArgs, Settings, StatePlace},
@@ -57,11 +58,10 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
     if session.nginx().workers == 0 {
         log::warn!("no nginx is running in sight yet: it is looked for whenever one opens a connection");
     }
+    let mut stop = Stop::catch().map_err(|error| Failure::Running(error.into()))?;
     shown.ready.store(true, Ordering::Relaxed);
     service::ready(&session.sandbox().in_force());
     let mut reload = Reload::new(args);
-    // One future for all rounds: a signal that comes while settings are read again is not missed.
-    let mut stopped = pin!(stop_signal());
     let mut alive = pin!(service::keep_alive());
     let ended = loop {
         tokio::select! {
@@ -69,7 +69,7 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
             failed = watch(&mut session, &shown) => break failed,
             never = memory.keep(&core) => match never {},
             never = &mut alive => match never {},
-            stopped = &mut stopped => break stopped,
+            () = stop.asked() => break Ok(()),
             _ = hangup.recv() => reload.take(&shown, &mut serving),
         }
     };
@@ -133,14 +133,4 @@ fn take(shown: &Shown, verdicts: Vec<Verdict>, episodes: Vec<Episode>) {
 fn say(verdict: &Verdict) {
     let to = verdict.remote;
     log::debug!("{} {} ({}) on {}:{}", verdict.id, verdict.cause, verdict.confidence, to.addr, to.port);
-}
-
-async fn stop_signal() -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{SignalKind, signal},
     time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until},
 };
 
@@ -14,6 +14,7 @@ use super::{
     report_file::ReportFile,
     session::{Session, lock, now},
     showing::{Showing, outcome},
+    stop::Stop,
 };
 use crate::{
     cli::{ObserveArgs, OutputFormat, StatePlace},
@@ -55,8 +56,7 @@ struct Observation<'a> {
 
 impl Observation<'_> {
     async fn watch(&mut self, session: &mut Session) -> anyhow::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let mut stop = Stop::catch()?;
         let mut change = signal(SignalKind::user_defined1())?;
         self.announce(session)?;
         if self.args.output == OutputFormat::Table {
@@ -75,7 +75,7 @@ impl Observation<'_> {
                 }
                 _ = change.recv() => self.mark(session, MarkedBy::Signal)?,
                 _ = loss_check.tick() => self.check_losses(session)?,
-                () = ended(end, &mut interrupt, &mut terminate) => break,
+                () = ended(end, &mut stop) => break,
             }
         }
         Ok(())
@@ -150,7 +150,7 @@ fn every(period: Duration) -> Interval {
     interval
 }
 
-async fn ended(end: Option<Instant>, interrupt: &mut Signal, terminate: &mut Signal) {
+async fn ended(end: Option<Instant>, stop: &mut Stop) {
     let time_is_up = async {
         match end {
             Some(end) => sleep_until(end).await,
@@ -159,7 +159,6 @@ async fn ended(end: Option<Instant>, interrupt: &mut Signal, terminate: &mut Sig
     };
     tokio::select! {
         () = time_is_up => {}
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        () = stop.asked() => {}
     }
 }
