@@ -37,7 +37,7 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 33] = [
+const RULES: [Rule; 34] = [
     proxy::worker_died,
     proxy::refused_in_turns,
     proxy::handshake_refused,
@@ -63,6 +63,7 @@ const RULES: [Rule; 33] = [
     middlebox::swallowed,
     proxy::waited_for_a_timeout,
     proxy::closed_with_a_request_outstanding,
+    idle::farewell_answered,
     backend::vanished,
     backend::turned_away,
     race::reset_at_the_learned_timeout,

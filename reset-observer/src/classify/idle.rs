@@ -12,7 +12,8 @@ const SURELY_IDLE: Duration = Duration::from_secs(1);
 /// keep, closes at once, and nobody need acknowledge it. The response had come before.
 pub(super) fn said_farewell(facts: &Facts<'_>) -> Option<Decision> {
     let upstream = facts.leg() == Leg::Upstream && !facts.nothing_received();
-    if !upstream || !facts.flight_is_close_notify() || facts.log_says_cut() || left_by_its_client(facts) {
+    let response_over = !facts.log_says_cut() && !facts.response_unread() && !left_by_its_client(facts);
+    if !upstream || !facts.flight_is_close_notify() || !response_over {
         return None;
     }
     facts.harmless(Confidence::Medium)
@@ -67,6 +68,14 @@ pub(super) fn nothing_outstanding(facts: &Facts<'_>) -> Option<Decision> {
         return None;
     }
     facts.harmless(if facts.reset_received() { Confidence::Medium } else { Confidence::High })
+}
+
+/// The server said farewell over TLS, nginx answered with its own, and the server's FIN was quicker than nginx's close. A
+/// request that was lost so soon after the response before it looks the same, but of that nginx writes a line.
+pub(super) fn farewell_answered(facts: &Facts<'_>) -> Option<Decision> {
+    let answered = facts.fin_seen() && !facts.reset_received() && facts.acked_without_response();
+    let silent = facts.log_says_nothing() && facts.leg() == Leg::Upstream;
+    (answered && silent && facts.sent_within_a_turn()).then(|| facts.harmless(Confidence::Low)).flatten()
 }
 
 /// nginx reset a connection that it kept, because the server's farewell lay unread in it. A client that leaves makes it

@@ -14,8 +14,14 @@ const IDLE: Duration = Duration::from_secs(1);
 /// A FIN is always sent before the resets of a closed socket, so a backend that had closed would have shown one.
 pub(super) fn answered_sooner_than_the_backend_could(facts: &Facts<'_>) -> Option<Decision> {
     let too_soon = lost_without_trace(facts) && facts.sooner_than_rtt_min();
-    // A backend that resets its idle connections instead of closing them may have done so just then.
-    let confidence = if facts.idle_matches() { Confidence::Low } else { Confidence::High };
+    // The few round trips of a connection on a loaded machine may all have been slow ones. And a backend that resets its
+    // idle connections instead of closing them may have done so just then.
+    let confidence = match (facts.much_sooner_than_rtt_min(), facts.idle_matches()) {
+        (true, false) => Confidence::High,
+        (false, false) => Confidence::Medium,
+        (true, true) => Confidence::Low,
+        (false, true) => return None,
+    };
     too_soon.then(|| facts.decide(Cause::MiddleboxIdleDrop, confidence)).flatten()
 }
 

@@ -104,29 +104,6 @@ fn a_connection_cut_alone_with_its_request_acknowledged_was_aborted() {
 }
 
 #[test]
-fn an_answer_sooner_than_the_backend_ever_gave_is_a_middleboxs() {
-    let sent = at(1990);
-    let sooner = Snapshot { clock: sent.after(Duration::from_millis(3)), ..requested(sent, SECOND) };
-    let expected = (Cause::MiddleboxIdleDrop, Confidence::High);
-    assert_eq!(says([reset(1993, TcpState::Established, sooner)]), expected);
-    let same_host = Snapshot { rtt_min: Some(Duration::from_micros(40)), ..sooner };
-    let within = Snapshot { clock: sent.after(Duration::from_micros(20)), ..same_host };
-    assert_eq!(
-        says([reset(1993, TcpState::Established, within)]).1,
-        Confidence::Low,
-        "within one host the round trip tells nothing"
-    );
-}
-
-#[test]
-fn a_reset_from_the_local_backend_is_never_a_middleboxs() {
-    let sent = at(1990);
-    let sooner = Snapshot { clock: sent.after(Duration::from_millis(3)), ..requested(sent, SECOND) };
-    let cause = says([peer_reset(1992), reset(1993, TcpState::Established, sooner)]).0;
-    assert_eq!(cause, Cause::BackendAbort);
-}
-
-#[test]
 fn what_was_learned_of_the_idle_timeout_parts_race_and_middlebox() {
     let lost = |gap| reset(5000, TcpState::Established, requested(at(4979), gap));
     let race = taught(5 * SECOND, lost(5 * SECOND));
@@ -291,3 +268,4 @@ fn the_close_notify_of_this_end_is_no_request_that_was_lost() {
 }
 
 mod order;
+mod sooner;

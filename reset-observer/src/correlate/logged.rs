@@ -21,6 +21,10 @@ use crate::{
 /// A FIN this soon after payload may have cut a response; one that comes later is that of an idle connection.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// A reset may cut a response that pauses, because its reader or its writer is slow, for this long: by default nginx gives
+/// up one that pauses longer (`proxy_read_timeout`). Servers rarely end idle connections by a reset.
+const PAUSED: Duration = Duration::from_secs(60);
+
 /// Answers that nobody asked for are dropped beyond this many.
 const MAX_ANSWERS: usize = 16_384;
 
@@ -195,8 +199,10 @@ fn ending(record: &Record) -> Option<Ending> {
     let after_fin = record.state_before.is_some_and(TcpState::fin_received);
     match record.event {
         Event::ResetReceived if record.state_before == Some(TcpState::SynSent) => Some(Ending::Refused),
-        Event::FinReceived if !is_outstanding(record) => is_fresh(record).then_some(Ending::CutShort),
-        Event::ResetReceived if !is_outstanding(record) && !after_fin => is_fresh(record).then_some(Ending::CutByReset),
+        Event::FinReceived if !is_outstanding(record) => received_within(record, FRESH).then_some(Ending::CutShort),
+        Event::ResetReceived if !is_outstanding(record) && !after_fin => {
+            received_within(record, PAUSED).then_some(Ending::CutByReset)
+        }
         Event::ResetSent { active: true, .. } if leaves_response_unread(record) => Some(Ending::CutByProxy),
         _ if !is_outstanding(record) => None,
         Event::ResetReceived if after_fin => Some(Ending::Closed),
@@ -219,9 +225,9 @@ fn leaves_response_unread(record: &Record) -> bool {
     record.snapshot.is_some_and(|snapshot| snapshot.unread > LONGEST_FAREWELL)
 }
 
-fn is_fresh(record: &Record) -> bool {
+fn received_within(record: &Record, pause: Duration) -> bool {
     let idle = record.snapshot.filter(|snapshot| snapshot.bytes_received > 0).and_then(|snapshot| snapshot.idle_now);
-    idle.is_some_and(|idle| idle < FRESH)
+    idle.is_some_and(|idle| idle < pause)
 }
 
 /// The earliest that nginx may have noticed: a request that was written after the FIN had come fails at once.

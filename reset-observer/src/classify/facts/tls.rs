@@ -118,6 +118,19 @@ impl Facts<'_> {
         self.tls() != Some(false) && connection.fin().is_some() && (1..=LONGEST_FAREWELL + 1).contains(&unread)
     }
 
+    /// More lies unread than a farewell: this end closed in the middle of a response.
+    pub(in crate::classify) fn response_unread(&self) -> bool {
+        self.snapshot.is_some_and(|snapshot| snapshot.unread > LONGEST_FAREWELL + 1)
+    }
+
+    /// What this end sent last over TLS, it sent in the turn of its event loop in which it had received something, and the
+    /// connection ended within another.
+    pub(in crate::classify) fn sent_within_a_turn(&self) -> bool {
+        let (Some(snapshot), Some(end)) = (self.snapshot, self.decisive) else { return false };
+        let ended = snapshot.first_transmit_at.is_some_and(|sent| end.at.since(sent) <= ONE_TURN);
+        self.tls() == Some(true) && ended && snapshot.idle_before_request.is_some_and(|gap| gap <= ONE_TURN)
+    }
+
     /// nginx closed in the turn of its event loop in which it sent something over TLS that the backend's kernel has taken
     /// by now: a farewell, unless a response is long due. A request is not given up so soon.
     pub(in crate::classify) fn closed_right_after_sending(&self, closed: &Record) -> bool {

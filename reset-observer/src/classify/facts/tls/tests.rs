@@ -141,3 +141,32 @@ fn farewells_that_cross_hurt_nobody() {
     assert_ne!(left(Some(true), 5000), Cause::IdleClose, "a part of a response");
     assert_ne!(left(Some(false), 25), Cause::IdleClose);
 }
+
+#[test]
+fn a_farewell_is_no_excuse_for_a_response_that_nginx_left_unread() {
+    let closed = |unread| {
+        let said = Snapshot { unread, ..farewell(24) };
+        says(
+            Some(true),
+            [upstream(2000, Event::ResetSent { active: true, data_after_close: false }, TcpState::Established, said)],
+        )
+    };
+    assert_eq!(closed(24), Cause::IdleClose);
+    assert_ne!(closed(400_000), Cause::IdleClose);
+}
+
+#[test]
+fn a_farewell_that_nginx_answered_hurt_nobody_if_its_log_is_silent() {
+    let answered = |tls, ended, logged: Logged| {
+        let said = Snapshot { idle_before_request: Some(MOMENT), ..acknowledged(at(1999)) };
+        let mut correlator = Correlator::new(Duration::from_millis(300));
+        correlator.handle(over(tls, fin(ended, said)));
+        let mut case = correlator.flush().remove(0);
+        case.logged = logged;
+        classify(&case).cause
+    };
+    assert_eq!(answered(Some(true), 2000, Logged::Nothing), Cause::IdleClose);
+    assert_eq!(answered(Some(true), 2000, Logged::Unknown), Cause::BackendAbort);
+    assert_eq!(answered(Some(true), 2100, Logged::Nothing), Cause::BackendAbort, "the backend had time to think");
+    assert_eq!(answered(Some(false), 2000, Logged::Nothing), Cause::BackendAbort);
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use fixedbitset::FixedBitSet;
+
 use super::{
     super::line::Line,
     Answer, Expectation, JoinCounts, Joined, Ticket, Windows, Written,
@@ -26,6 +28,13 @@ pub(super) struct Held {
     pub(super) serial: u64,
 }
 
+impl Held {
+    /// When every end that it may belong to has been told.
+    fn matures(&self, windows: Windows) -> KernelTime {
+        self.written.latest.after(windows.notice)
+    }
+}
+
 #[derive(Debug)]
 struct Expected {
     ticket: Ticket,
@@ -34,6 +43,18 @@ struct Expected {
     /// Kept all the same: a line that comes late may be this one's, and then it is no other's.
     answered: bool,
     owned: bool,
+}
+
+impl Expected {
+    /// Puts the answer off until these `lines` are ripe, of which some may be its own. Not for longer than a line takes to
+    /// ripen that came in time.
+    fn wait_for(&mut self, lines: &[Held], may_own: &FixedBitSet, windows: Windows) -> bool {
+        let ripe = may_own.ones().map(|line| lines[line].matures(windows)).min();
+        let last = self.expectation.at.after(windows.patience + windows.notice);
+        let Some(ripe) = ripe.filter(|ripe| !self.answered && *ripe <= last) else { return false };
+        self.due = at_next_tick(ripe);
+        true
+    }
 }
 
 /// The lines and the ends of one worker and one server.
@@ -46,7 +67,7 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Takes an expectation, and gives when it is answered.
     pub(super) fn expect(&mut self, ticket: Ticket, expectation: Expectation, windows: Windows) -> KernelTime {
-        let due = KernelTime(expectation.at.after(windows.patience).0.div_ceil(TICK_NS).saturating_mul(TICK_NS));
+        let due = at_next_tick(expectation.at.after(windows.patience));
         self.expected.push(Expected { ticket, expectation, due, answered: false, owned: false });
         due
     }
@@ -69,15 +90,18 @@ impl Bucket {
             return;
         }
         // Of a line that was seen just now, the end may not have been told yet.
-        self.lines.sort_by_key(|held| held.written.latest.after(windows.notice) > now);
-        let mature = self.lines.partition_point(|held| held.written.latest.after(windows.notice) <= now);
+        self.lines.sort_by_key(|held| held.matures(windows) > now);
+        let mature = self.lines.partition_point(|held| held.matures(windows) <= now);
         let ends: Vec<_> = self.expected.iter().map(|expected| &expected.expectation).collect();
         let edges = Edges::between(&self.lines[..mature], &ends, windows.reach);
+        let young = Edges::between(&self.lines[mature..], &ends, windows.reach);
         let pairs = pair(&edges);
         let mut taken = vec![false; self.lines.len()];
         for (end, expected) in self.expected.iter_mut().enumerate().filter(|(_, expected)| expected.due <= now) {
             if let Some(line) = pairs.own(end) {
                 (taken[line], expected.owned) = (true, true);
+            } else if expected.wait_for(&self.lines[mature..], &young.lines_of[end], windows) {
+                continue;
             }
             if !std::mem::replace(&mut expected.answered, true) {
                 answers.push((expected.ticket, told(&pairs.of(end), &self.lines)));
@@ -100,6 +124,10 @@ impl Bucket {
             keep
         });
     }
+}
+
+fn at_next_tick(time: KernelTime) -> KernelTime {
+    KernelTime(time.0.div_ceil(TICK_NS).saturating_mul(TICK_NS))
 }
 
 fn told(found: &Found, lines: &[Held]) -> Answer {

@@ -186,6 +186,19 @@ fn a_held_up_workers_late_line_is_not_given_to_the_next_end() {
 }
 
 #[test]
+fn an_end_whose_line_was_seen_just_before_its_answer_waits_until_no_other_end_may_claim_it() {
+    let mut joiner = joiner();
+    let ticket = joiner.expect(end(Ending::Reset, 1000));
+    // As of a log that was found only then.
+    joiner.line(LOG, line(RESET, "/a"), Written { earliest: ms(900), latest: ms(1230) });
+    assert_eq!(joiner.poll(ms(1300)), []);
+    assert_eq!(joiner.next_deadline(), Some(ms(1380)));
+    let answers = joiner.poll(ms(1380));
+    assert_eq!((answers.len(), answers[0].0), (1, ticket));
+    assert_eq!(request(&answers[0].1), Some("GET /a HTTP/1.1"));
+}
+
+#[test]
 fn a_line_in_two_logs_of_an_instance_counts_once() {
     let mut joiner = joiner();
     let second = LogId { instance: 1, file: 1 };
