@@ -81,3 +81,6 @@ fn client_side(facts: &Facts<'_>, cause: Cause) -> bool {
     let unexplained = cause == Cause::Unknown && !facts.log_says_response_refused();
     unexplained && facts.ended_by_this_end() && !facts.case.client_left
 }
+
+#[cfg(test)]
+mod tests;
