@@ -38,6 +38,7 @@ fn no_alarm() -> Result<()> {
     let errors = host.errors();
     println!("{deeds:?}; nginx logged {} errors", errors.len());
     ensure!(deeds.failures == 0 && errors.is_empty(), "the lab itself: {deeds:?} {errors:#?}");
+    let servers = host.address();
     drop(host);
     let (_, summary) = everything.finish()?;
     let (_, quiet) = alarms.finish()?;
@@ -50,7 +51,9 @@ fn no_alarm() -> Result<()> {
         let cut_for_it = verdict.evidence.iter().any(|evidence| evidence == "client_left_before");
         [verdict.local.port, verdict.remote.port].contains(&FRONT_PORT) || cut_for_it
     };
-    let others: Vec<&Verdict> = verdicts.iter().filter(|verdict| !by_wrk(verdict)).collect();
+    // Others may work on this machine, without the lab's lock.
+    let is_ours = |verdict: &&Verdict| verdict.leg != "upstream" || verdict.remote.addr == servers;
+    let others: Vec<&Verdict> = verdicts.iter().filter(|verdict| !by_wrk(verdict)).filter(is_ours).collect();
     println!("{} verdicts for wrk, which left", verdicts.len() - others.len());
     let wrong: Vec<&&Verdict> = others.iter().filter(|verdict| verdict.cause != "idle_close").collect();
     println!("{} verdicts, {} of them alarms", others.len(), wrong.len());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 mod found;
 mod logged;
+mod round_trip;
 mod tls;
 
 use crate::{
@@ -11,16 +12,6 @@ use crate::{
     record::{Event, Exit, KernelTime, LastPayload, Packet, Record, Snapshot, TcpState},
     verdict::{Impact, Leg},
 };
-
-/// Timestamps of the kernel and of the wire differ by scheduling; an answer must beat the fastest round trip by this
-/// factor to be called too soon.
-const SOONER_FACTOR: f64 = 0.9;
-
-/// The same where much else speaks against it.
-const MUCH_SOONER_FACTOR: f64 = 0.5;
-
-/// Round trips below this are within one host: the comparison says nothing.
-const SHORTEST_TELLING_RTT: Duration = Duration::from_micros(500);
 
 /// Hops by which the paths of two packets of one host may differ.
 const SAME_PATH_HOPS: u8 = 3;
@@ -30,6 +21,11 @@ const ROUND_TRIPS_OF_OPENING: u32 = 3;
 
 /// The same for round trips within one host.
 const SHORTEST_OPENING: Duration = Duration::from_millis(5);
+
+/// The kernel waits this long at least before it sends again ([`TCP_RTO_MIN`]).
+///
+/// [`TCP_RTO_MIN`]: https://github.com/torvalds/linux/blob/v6.12/include/net/tcp.h#L142
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// nginx counts its timers in milliseconds, from the start of a turn of its event loop.
 const TIMER_EARLY: Duration = Duration::from_millis(10);
@@ -136,24 +132,6 @@ impl<'a> Facts<'a> {
         self.flight_never_acked() && fin.zip(sent).is_some_and(|(fin, sent)| sent > fin)
     }
 
-    /// The answer came sooner than anything from the backend ever did.
-    pub(super) fn sooner_than_rtt_min(&self) -> bool {
-        self.part_of_rtt_min().is_some_and(|part| part < SOONER_FACTOR)
-    }
-
-    /// The same by so much that the fastest round trip so far cannot have been a slow one.
-    pub(super) fn much_sooner_than_rtt_min(&self) -> bool {
-        self.part_of_rtt_min().is_some_and(|part| part < MUCH_SOONER_FACTOR)
-    }
-
-    /// The time to the answer, as a part of the fastest round trip; `None` where the comparison says nothing.
-    fn part_of_rtt_min(&self) -> Option<f64> {
-        let snapshot = self.snapshot.filter(|snapshot| snapshot.retransmits == 0)?;
-        let (sent, rtt_min) = snapshot.first_transmit_at.zip(snapshot.rtt_min)?;
-        let answered = snapshot.clock.since(sent).as_secs_f64();
-        (rtt_min >= SHORTEST_TELLING_RTT).then_some(answered / rtt_min.as_secs_f64())
-    }
-
     /// Cut within a few round trips of being opened.
     pub(super) fn cut_when_opened(&self) -> bool {
         let Some((opened, record)) = self.case.connection.opened_at().zip(self.decisive) else { return false };
@@ -255,10 +233,12 @@ impl<'a> Facts<'a> {
 
     /// A request was sent again, nothing of it was ever acknowledged, and this end gave it up.
     pub(super) fn sent_in_vain(&self) -> bool {
-        let given_up = self.case.connection.given_up();
-        let failed = given_up.is_some_and(|record| matches!(record.event, Event::Failed { .. }));
-        let again = self.snapshot.is_some_and(|snapshot| snapshot.total_retransmits > 0);
-        given_up.is_some() && self.flight_never_acked() && (failed || again)
+        let Some(given_up) = self.case.connection.given_up() else { return false };
+        // Earlier segments may have been sent twice, too.
+        let sent = self.snapshot.and_then(|snapshot| snapshot.first_transmit_at);
+        let waited = sent.is_none_or(|sent| given_up.at.since(sent) >= SHORTEST_TIMEOUT);
+        let again = waited && self.snapshot.is_some_and(|snapshot| snapshot.total_retransmits > 0);
+        self.flight_never_acked() && (again || matches!(given_up.event, Event::Failed { .. }))
     }
 
     /// nginx closed when one of its configured timeouts was over.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Decision, facts::Facts};
-use crate::verdict::{Confidence, Leg};
+use crate::{
+    record::{Record, TcpState},
+    verdict::{Confidence, Leg},
+};
 
 /// A response that was still coming would not pause this long before a reset, in the usual case.
 const SURELY_IDLE: Duration = Duration::from_secs(1);
@@ -33,12 +36,13 @@ pub(super) fn farewells_crossed(facts: &Facts<'_>) -> Option<Decision> {
         .flatten()
 }
 
-/// A packet met no socket of this host any more: whatever was outstanding on it had ended before.
+/// A packet met no socket of this host any more, or one that both ends had closed: whatever was outstanding on it had ended
+/// before.
 pub(super) fn met_no_socket(facts: &Facts<'_>) -> Option<Decision> {
     let connection = &facts.case.connection;
-    let alone = connection.decisive().is_some_and(|record| record.state_before.is_none())
-        && connection.snapshot().is_none()
-        && connection.sent().is_some();
+    let over = |record: &Record| matches!(record.state_before, None | Some(TcpState::TimeWait));
+    let alone =
+        connection.decisive().is_some_and(over) && connection.snapshot().is_none() && connection.sent().is_some();
     (facts.leg() == Leg::Upstream && alone).then(|| facts.harmless(Confidence::Low)).flatten()
 }
 
@@ -74,7 +78,7 @@ pub(super) fn nothing_outstanding(facts: &Facts<'_>) -> Option<Decision> {
 /// request that was lost so soon after the response before it looks the same, but of that nginx writes a line.
 pub(super) fn farewell_answered(facts: &Facts<'_>) -> Option<Decision> {
     let answered = facts.fin_seen() && !facts.reset_received() && facts.acked_without_response();
-    let silent = facts.log_says_nothing() && facts.leg() == Leg::Upstream;
+    let silent = facts.log_says_nothing() && facts.leg() == Leg::Upstream && !facts.server_vanished();
     (answered && silent && facts.sent_within_a_turn()).then(|| facts.harmless(Confidence::Low)).flatten()
 }
 

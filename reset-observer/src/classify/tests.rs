@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     attribute::Attributed,
     correlate::Correlator,
-    record::{Event, Exit, LastPayload, Packet, Snapshot, TcpState},
+    record::{Event, Exit, LastPayload, Packet, Record, Snapshot, TcpState},
     sample::{
         acknowledged, at, exit_close, fin, from_port, idle, peer_reset, proxy, refused, requested, reset, upstream,
     },
@@ -208,6 +208,9 @@ fn a_request_that_nobody_answers_is_said_when_this_end_gives_up() {
     let decision = decide([silent(8)]);
     assert_eq!((decision.cause, decision.confidence), (Cause::MiddleboxIdleDrop, Confidence::Medium));
     assert_eq!(decision.evidence[0], Evidence::NobodyAnswered);
+    let mut at_once = silent(1);
+    at_once.record.at = at(1991);
+    assert_ne!(says([at_once]).0, Cause::MiddleboxIdleDrop, "what was sent twice was something before it");
     let mut correlator = Correlator::new(Duration::from_millis(300));
     correlator.handle(silent(0));
     assert!(correlator.flush().is_empty(), "a close right after sending says nothing");
@@ -235,6 +238,18 @@ fn what_comes_after_this_end_closed_hurts_nobody() {
     let after = reset(2000, TcpState::FinWait1, acknowledged(at(1990)));
     assert_eq!(says([after.clone()]).0, Cause::IdleClose);
     assert_eq!(says([after, exit_close(2000, Exit::Signal(9))]).0, Cause::IdleClose);
+}
+
+#[test]
+fn a_packet_that_meets_what_both_ends_had_closed_hurts_nobody() {
+    let mut late = peer_reset(2000);
+    late.record = Record { state_before: Some(TcpState::TimeWait), snapshot: None, ..late.record };
+    let ours = Attributed {
+        record: Record { local: proxy(), remote: late.record.local, netns: Some(1), ..late.record.clone() },
+        leg: Leg::Upstream,
+        ..late
+    };
+    assert_eq!(says([ours]), (Cause::IdleClose, Confidence::Low));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
     attribute::Attributed,
     container::Container,
     nginx::upstream_settings::UpstreamSettings,
-    record::{Event, KernelTime, LastPayload, Record, SequenceNumbers, TcpState},
+    record::{Event, KernelTime, LastPayload, Record, SequenceNumbers, Snapshot, TcpState},
     resets::{Direction, ResetTotals},
     verdict::{Leg, ProcessLabel, UpstreamLabel},
 };
@@ -22,6 +22,9 @@ const LONG_DUE: Duration = Duration::from_secs(1);
 
 /// nginx says farewell in the turn of its event loop in which it closes; counted in jiffies.
 const JUST_SENT: Duration = Duration::from_millis(20);
+
+/// nginx's timers fire in a turn of its event loop, and the kernel counts the wait in jiffies.
+const TIMER_SLACK: Duration = Duration::from_millis(50);
 
 /// What one end recorded.
 #[derive(Clone, Debug)]
@@ -145,7 +148,8 @@ impl Connection {
         }
         let tells = match self.leg {
             Leg::Upstream => {
-                let by_this_end = self.gave_up() || self.abandoned().is_some_and(is_telling) || self.died();
+                let by_this_end =
+                    self.gave_up() || self.abandoned().is_some_and(|closed| self.is_telling(closed)) || self.died();
                 self.ended_by_peer() || self.sent.is_some() || by_this_end
             }
             Leg::Client => self.reset.is_some(),
@@ -231,6 +235,29 @@ impl Connection {
     fn records(&self) -> impl Iterator<Item = &Record> {
         [&self.reset, &self.fin, &self.given_up, &self.sent, &self.exit_close].into_iter().filter_map(Option::as_deref)
     }
+
+    /// Whether the close of this end left a request without its answer. A flight that was sent just before the close is as
+    /// often a farewell of TLS as a request, unless a response is long due.
+    fn is_telling(&self, abandoned: &Record) -> bool {
+        refused(abandoned)
+            || abandoned.snapshot.is_some_and(|snapshot| {
+                let just_sent = snapshot.since_last_send.is_some_and(|since| since < JUST_SENT);
+                let due =
+                    just_sent && snapshot.since_last_receive.is_some_and(|since| self.is_long_due(since, &snapshot));
+                let farewell = snapshot.flight_never_acked && snapshot.unacked <= LONGEST_FAREWELL;
+                if farewell { due } else { is_outstanding(abandoned) && !snapshot.flight_never_acked }
+            })
+    }
+
+    /// Whether nginx has waited so long for a response, or as long as it was told to. The request may have been sent a
+    /// round trip before the last payload came, which was the end of a TLS handshake.
+    fn is_long_due(&self, waited: Duration, snapshot: &Snapshot) -> bool {
+        let settings = self.settings.iter();
+        let mut timeouts = settings.flat_map(|settings| settings.read_timeouts.iter().chain(&settings.send_timeouts));
+        let early = snapshot.rtt_min.unwrap_or_default() * 2 + TIMER_SLACK;
+        let is_over = |timeout: &Duration| (*timeout..=*timeout + early + TIMER_SLACK).contains(&(waited + early));
+        waited >= LONG_DUE || timeouts.any(is_over)
+    }
 }
 
 /// Whether a request was, or may have been, without its response at the event.
@@ -244,16 +271,4 @@ pub(super) fn is_outstanding(record: &Record) -> bool {
 
 fn refused(record: &Record) -> bool {
     record.state_before == Some(TcpState::SynSent)
-}
-
-/// Whether the close of this end left a request without its answer. A flight that was sent just before the close is as
-/// often a farewell of TLS as a request, unless a response is long due.
-fn is_telling(abandoned: &Record) -> bool {
-    refused(abandoned)
-        || abandoned.snapshot.is_some_and(|snapshot| {
-            let just_sent = snapshot.since_last_send.is_some_and(|since| since < JUST_SENT);
-            let due = just_sent && snapshot.since_last_receive.is_some_and(|since| since >= LONG_DUE);
-            let farewell = snapshot.flight_never_acked && snapshot.unacked <= LONGEST_FAREWELL;
-            if farewell { due } else { is_outstanding(abandoned) && !snapshot.flight_never_acked }
-        })
 }

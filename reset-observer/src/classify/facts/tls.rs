@@ -34,8 +34,11 @@ const SURELY_POOLED: Duration = Duration::from_millis(100);
 /// A handshake takes no longer, in the usual case.
 const SURELY_HANDSHAKEN: Duration = Duration::from_secs(2);
 
-/// A turn of nginx's event loop on a busy machine.
+/// A turn of nginx's event loop.
 const ONE_TURN: Duration = Duration::from_millis(10);
+
+/// The same on a busy machine, where others run between two calls of nginx's.
+const LONG_TURN: Duration = Duration::from_millis(50);
 
 /// A response that did not come for so long is awaited, not just over.
 const LONG_DUE: Duration = Duration::from_secs(1);
@@ -131,14 +134,18 @@ impl Facts<'_> {
         self.tls() == Some(true) && ended && snapshot.idle_before_request.is_some_and(|gap| gap <= ONE_TURN)
     }
 
-    /// nginx closed in the turn of its event loop in which it sent something over TLS that the backend's kernel has taken
+    /// nginx closed in the turn of its event loop in which it sent something, over TLS as far as is known, that the backend's kernel has taken
     /// by now: a farewell, unless a response is long due. A request is not given up so soon.
     pub(in crate::classify) fn closed_right_after_sending(&self, closed: &Record) -> bool {
-        self.tls() == Some(true)
-            && closed.snapshot.is_some_and(|snapshot| {
-                let sent = snapshot.first_transmit_at;
-                !is_long_due(&snapshot) && sent.is_some_and(|sent| closed.at.since(sent) <= ONE_TURN)
-            })
+        let turn = match self.tls() {
+            Some(true) => LONG_TURN,
+            Some(false) => return false,
+            None => ONE_TURN,
+        };
+        closed.snapshot.is_some_and(|snapshot| {
+            let sent = snapshot.first_transmit_at;
+            !is_long_due(&snapshot) && sent.is_some_and(|sent| closed.at.since(sent) <= turn)
+        })
     }
 
     /// nginx closed in the turn of its event loop in which it said farewell: it was done with the connection, unless a

@@ -170,3 +170,29 @@ fn a_farewell_that_nginx_answered_hurt_nobody_if_its_log_is_silent() {
     assert_eq!(answered(Some(true), 2100, Logged::Nothing), Cause::BackendAbort, "the backend had time to think");
     assert_eq!(answered(Some(false), 2000, Logged::Nothing), Cause::BackendAbort);
 }
+
+#[test]
+fn a_farewell_at_the_end_of_a_timeout_leaves_a_response_due() {
+    let closed = |waited| {
+        let said = Snapshot { since_last_send: Some(Duration::ZERO), since_last_receive: Some(waited), ..farewell(24) };
+        let read_timeouts = vec![Duration::from_millis(400)];
+        let settings = UpstreamSettings { tls: Some(true), read_timeouts, ..configured() };
+        let event = upstream(2000, Event::ClosedUnacked, TcpState::Established, said);
+        let mut correlator = Correlator::new(Duration::from_millis(300));
+        correlator.handle(Attributed { settings: Some(Arc::new(settings)), ..event });
+        correlator.flush().len()
+    };
+    let waited = [200, 370, 410, 700, 1500].map(|ms| closed(Duration::from_millis(ms)));
+    assert_eq!(waited, [0, 1, 1, 0, 1], "round trips take 20 ms");
+}
+
+#[test]
+fn a_farewell_that_was_taken_before_nginx_closed_hurt_nobody() {
+    let closed = |tls, ms: u64| {
+        let said = Snapshot { since_last_receive: Some(MOMENT), ..acknowledged(at(2000 - ms)) };
+        says(tls, [upstream(2000, Event::ClosedUnacked, TcpState::Established, said)])
+    };
+    assert_eq!([1, 30, 90].map(|ms| closed(Some(true), ms)), [Cause::IdleClose, Cause::IdleClose, Cause::Unknown]);
+    assert_eq!([1, 30].map(|ms| closed(None, ms)), [Cause::IdleClose, Cause::Unknown]);
+    assert_eq!(closed(Some(false), 1), Cause::Unknown);
+}
