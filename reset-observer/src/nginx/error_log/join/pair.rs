@@ -77,11 +77,33 @@ pub(super) fn pair(edges: &Edges) -> Pairs<'_> {
     Pairs { edges, own, taken, uncovered }
 }
 
-/// Takes those of `candidates` that are among `left` out of it.
-fn take(candidates: &FixedBitSet, left: &mut FixedBitSet) -> Vec<usize> {
-    let taken = candidates.intersection(left).collect();
-    left.difference_with(candidates);
-    taken
+/// Takes those of `candidates` that are among `left` out of it, a block at a time: in a storm the sets are long, and what
+/// they have in common is little.
+fn take(candidates: &FixedBitSet, left: &mut FixedBitSet, mut found: impl FnMut(usize)) {
+    for (index, (candidates, left)) in candidates.as_slice().iter().zip(left.as_mut_slice()).enumerate() {
+        let mut taken = candidates & *left;
+        *left &= !candidates;
+        while taken != 0 {
+            found(place(index, taken));
+            taken &= taken - 1;
+        }
+    }
+}
+
+/// The first that two sets have in common.
+fn first_common(one: &FixedBitSet, other: &FixedBitSet) -> Option<usize> {
+    let blocks = one.as_slice().iter().zip(other.as_slice()).map(|(one, other)| one & other);
+    blocks.enumerate().find(|(_, common)| *common != 0).map(|(index, common)| place(index, common))
+}
+
+/// The first member in the block of this index.
+fn place(index: usize, block: usize) -> usize {
+    index * usize::BITS as usize + block.trailing_zeros() as usize
+}
+
+/// Whether there is one member and no other.
+fn has_one(set: &FixedBitSet) -> bool {
+    set.ones().take(2).count() == 1
 }
 
 impl<'a> Graph<'a> {
@@ -94,16 +116,22 @@ impl<'a> Graph<'a> {
     /// Again and again gives a line that has one end left that end. Such edges are part of a largest matching, and if
     /// there is only one that covers all, it is found so.
     fn peel(&mut self) {
-        let mut left: Vec<usize> = self.edges.ends_of.iter().map(|ends| ends.count_ones(..)).collect();
-        let mut ready: VecDeque<usize> = (0..left.len()).filter(|line| left[*line] == 1).collect();
+        // Counted once it matters: in a storm most lines have many ends, and none of them is taken here.
+        let mut left: Vec<Option<usize>> = vec![None; self.edges.ends_of.len()];
+        let lines = self.edges.ends_of.iter().enumerate();
+        let mut ready: VecDeque<usize> = lines.filter(|(_, ends)| has_one(ends)).map(|(line, _)| line).collect();
         while let Some(line) = ready.pop_front() {
-            let Some(end) = self.edges.ends_of[line].intersection(&self.free).next() else { continue };
+            let Some(end) = first_common(&self.edges.ends_of[line], &self.free) else { continue };
             self.free.remove(end);
             (self.line_of[end], self.end_of[line]) = (Some(line), Some(end));
             self.forced.insert(line);
             for other in self.edges.lines_of[end].ones() {
-                left[other] -= 1;
-                if left[other] == 1 && self.end_of[other].is_none() {
+                let count = match left[other] {
+                    Some(count) => count - 1,
+                    None => self.edges.ends_of[other].intersection_count(&self.free),
+                };
+                left[other] = Some(count);
+                if count == 1 && self.end_of[other].is_none() {
                     ready.push_back(other);
                 }
             }
@@ -127,18 +155,18 @@ impl<'a> Graph<'a> {
         let mut queue = VecDeque::from([start]);
         while let Some(line) = queue.pop_front() {
             let ends = &self.edges.ends_of[line];
-            if let Some(free) = ends.intersection(&self.free).next() {
+            if let Some(free) = first_common(ends, &self.free) {
                 came_by[free] = Some(line);
                 self.free.remove(free);
                 self.turn(free, start, came_by);
                 unseen.extend(seen);
                 return;
             }
-            for end in take(ends, unseen) {
+            take(ends, unseen, |end| {
                 seen.push(end);
                 came_by[end] = Some(line);
                 queue.extend(self.line_of[end]);
-            }
+            });
         }
     }
 
@@ -157,7 +185,7 @@ impl<'a> Graph<'a> {
         let mut unseen = all(self.line_of.len());
         let mut queue: Vec<usize> = (0..self.end_of.len()).filter(|line| self.end_of[*line].is_none()).collect();
         while let Some(line) = queue.pop() {
-            queue.extend(take(&self.edges.ends_of[line], &mut unseen).into_iter().filter_map(|end| self.line_of[end]));
+            take(&self.edges.ends_of[line], &mut unseen, |end| queue.extend(self.line_of[end]));
         }
         unseen.toggle_range(..);
         unseen
@@ -169,9 +197,9 @@ impl<'a> Graph<'a> {
         let mut queue: Vec<usize> = seen.ones().collect();
         let mut unasked = all(self.end_of.len());
         while let Some(end) = queue.pop() {
-            let partners =
-                take(&self.edges.lines_of[end], &mut unasked).into_iter().filter_map(|line| self.end_of[line]);
-            queue.extend(partners.filter(|partner| !seen.put(*partner)));
+            take(&self.edges.lines_of[end], &mut unasked, |line| {
+                queue.extend(self.end_of[line].filter(|partner| !seen.put(*partner)));
+            });
         }
         seen
     }
