@@ -71,16 +71,20 @@ impl Bucket {
         // Of a line that was seen just now, the end may not have been told yet.
         self.lines.sort_by_key(|held| held.written.latest.after(windows.notice) > now);
         let mature = self.lines.partition_point(|held| held.written.latest.after(windows.notice) <= now);
-        let ends: Vec<_> = self.expected.iter().map(|expected| &expected.expectation).collect();
-        let edges = Edges::between(&self.lines[..mature], &ends, windows.reach);
+        let ends = self.expected.iter().map(|expected| &expected.expectation);
+        let edges = Edges::between(&self.lines[..mature], ends, windows.reach);
         let pairs = pair(&edges);
         let mut taken = vec![false; self.lines.len()];
-        for (end, expected) in self.expected.iter_mut().enumerate().filter(|(_, expected)| expected.due <= now) {
+        for (end, place) in edges.ends.iter().enumerate() {
+            let expected = &mut self.expected[*place];
+            if expected.due > now {
+                continue;
+            }
             if let Some(line) = pairs.own(end) {
-                (taken[line], expected.owned) = (true, true);
+                (taken[edges.lines[line]], expected.owned) = (true, true);
             }
             if !std::mem::replace(&mut expected.answered, true) {
-                answers.push((expected.ticket, told(&pairs.of(end), &self.lines)));
+                answers.push((expected.ticket, told(&pairs.of(end), |line| &self.lines[edges.lines[line]])));
             }
         }
         self.expected.retain(|expected| !expected.owned);
@@ -102,9 +106,10 @@ impl Bucket {
     }
 }
 
-fn told(found: &Found, lines: &[Held]) -> Answer {
+fn told<'a>(found: &Found, held: impl Fn(usize) -> &'a Held) -> Answer {
     let common = |of: &[usize]| {
-        let lines: Vec<(&Line, u64)> = of.iter().map(|index| (&lines[*index].line, lines[*index].serial)).collect();
+        let lines = of.iter().map(|line| held(*line)).map(|held| (&held.line, held.serial));
+        let lines: Vec<(&Line, u64)> = lines.collect();
         Joined::of(&lines).map_or(Answer::NoLine, |joined| Answer::Joined(Box::new(joined)))
     };
     match found {

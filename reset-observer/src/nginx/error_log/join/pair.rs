@@ -8,7 +8,10 @@ use std::collections::VecDeque;
 
 use fixedbitset::FixedBitSet;
 
-use super::edges::{Edges, all};
+use super::{
+    edges::Edges,
+    rows::{beyond, count_common, first_common, ones, take},
+};
 
 /// What is known of one end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +45,12 @@ impl Pairs<'_> {
 
     /// What is known of this end.
     pub(super) fn of(&self, end: usize) -> Found {
-        let lines = &self.edges.lines_of[end];
-        match self.own[end] {
-            Some(line) => Found::Own(line),
-            None if lines.is_subset(&self.taken) => Found::Nothing,
-            None if self.uncovered[end] => Found::Perhaps,
-            None => Found::Among(lines.difference(&self.taken).collect()),
+        let mut left = beyond(self.edges.lines_of.row(end), &self.taken);
+        match (self.own[end], left.next()) {
+            (Some(line), _) => Found::Own(line),
+            (None, None) => Found::Nothing,
+            (None, Some(_)) if self.uncovered[end] => Found::Perhaps,
+            (None, Some(first)) => Found::Among(std::iter::once(first).chain(left).collect()),
         }
     }
 }
@@ -77,33 +80,11 @@ pub(super) fn pair(edges: &Edges) -> Pairs<'_> {
     Pairs { edges, own, taken, uncovered }
 }
 
-/// Takes those of `candidates` that are among `left` out of it, a block at a time: in a storm the sets are long, and what
-/// they have in common is little.
-fn take(candidates: &FixedBitSet, left: &mut FixedBitSet, mut found: impl FnMut(usize)) {
-    for (index, (candidates, left)) in candidates.as_slice().iter().zip(left.as_mut_slice()).enumerate() {
-        let mut taken = candidates & *left;
-        *left &= !candidates;
-        while taken != 0 {
-            found(place(index, taken));
-            taken &= taken - 1;
-        }
-    }
-}
-
-/// The first that two sets have in common.
-fn first_common(one: &FixedBitSet, other: &FixedBitSet) -> Option<usize> {
-    let blocks = one.as_slice().iter().zip(other.as_slice()).map(|(one, other)| one & other);
-    blocks.enumerate().find(|(_, common)| *common != 0).map(|(index, common)| place(index, common))
-}
-
-/// The first member in the block of this index.
-fn place(index: usize, block: usize) -> usize {
-    index * usize::BITS as usize + block.trailing_zeros() as usize
-}
-
-/// Whether there is one member and no other.
-fn has_one(set: &FixedBitSet) -> bool {
-    set.ones().take(2).count() == 1
+/// Every number below this one.
+fn all(below: usize) -> FixedBitSet {
+    let mut set = FixedBitSet::with_capacity(below);
+    set.insert_range(..);
+    set
 }
 
 impl<'a> Graph<'a> {
@@ -117,18 +98,18 @@ impl<'a> Graph<'a> {
     /// there is only one that covers all, it is found so.
     fn peel(&mut self) {
         // Counted once it matters: in a storm most lines have many ends, and none of them is taken here.
-        let mut left: Vec<Option<usize>> = vec![None; self.edges.ends_of.len()];
-        let lines = self.edges.ends_of.iter().enumerate();
-        let mut ready: VecDeque<usize> = lines.filter(|(_, ends)| has_one(ends)).map(|(line, _)| line).collect();
+        let mut left: Vec<Option<u32>> = vec![None; self.edges.ends_of.len()];
+        let has_one = |line: &usize| ones(self.edges.ends_of.row(*line)).take(2).count() == 1;
+        let mut ready: VecDeque<usize> = (0..left.len()).filter(has_one).collect();
         while let Some(line) = ready.pop_front() {
-            let Some(end) = first_common(&self.edges.ends_of[line], &self.free) else { continue };
+            let Some(end) = first_common(self.edges.ends_of.row(line), &self.free) else { continue };
             self.free.remove(end);
             (self.line_of[end], self.end_of[line]) = (Some(line), Some(end));
             self.forced.insert(line);
-            for other in self.edges.lines_of[end].ones() {
+            for other in ones(self.edges.lines_of.row(end)) {
                 let count = match left[other] {
                     Some(count) => count - 1,
-                    None => self.edges.ends_of[other].intersection_count(&self.free),
+                    None => count_common(self.edges.ends_of.row(other), &self.free),
                 };
                 left[other] = Some(count);
                 if count == 1 && self.end_of[other].is_none() {
@@ -154,7 +135,7 @@ impl<'a> Graph<'a> {
         let mut seen = Vec::new();
         let mut queue = VecDeque::from([start]);
         while let Some(line) = queue.pop_front() {
-            let ends = &self.edges.ends_of[line];
+            let ends = self.edges.ends_of.row(line);
             if let Some(free) = first_common(ends, &self.free) {
                 came_by[free] = Some(line);
                 self.free.remove(free);
@@ -185,7 +166,7 @@ impl<'a> Graph<'a> {
         let mut unseen = all(self.line_of.len());
         let mut queue: Vec<usize> = (0..self.end_of.len()).filter(|line| self.end_of[*line].is_none()).collect();
         while let Some(line) = queue.pop() {
-            take(&self.edges.ends_of[line], &mut unseen, |end| queue.extend(self.line_of[end]));
+            take(self.edges.ends_of.row(line), &mut unseen, |end| queue.extend(self.line_of[end]));
         }
         unseen.toggle_range(..);
         unseen
@@ -197,7 +178,7 @@ impl<'a> Graph<'a> {
         let mut queue: Vec<usize> = seen.ones().collect();
         let mut unasked = all(self.end_of.len());
         while let Some(end) = queue.pop() {
-            take(&self.edges.lines_of[end], &mut unasked, |line| {
+            take(self.edges.lines_of.row(end), &mut unasked, |line| {
                 queue.extend(self.end_of[line].filter(|partner| !seen.put(*partner)));
             });
         }
