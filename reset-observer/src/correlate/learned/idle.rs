@@ -16,6 +16,8 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::{
     ENOUGH_SAMPLES, SavedIdle, SavedSample, Stamp, nanoseconds,
     series::{KEPT, Series},
@@ -110,13 +112,26 @@ pub(super) struct IdleSamples {
     /// When it last ended a connection in use.
     disturbed: Option<KernelTime>,
     kept: Option<Duration>,
+    /// What the samples say, which is asked for more often than it changes.
+    estimate: Option<(IdleTimeout, Grade)>,
+    /// Samples are others than when it was last looked for a change of the timeout.
+    are_others: bool,
 }
+
+/// At most those that are settled and the newest.
+type Samples = SmallVec<[Duration; KEPT + 1]>;
 
 impl IdleSamples {
     /// Takes a close at `at` after `idle`.
     pub(super) fn add(&mut self, idle: Duration, grade: Grade, at: KernelTime) {
         match self.instant.as_mut().filter(|instant| instant.holds(at)) {
-            Some(instant) => instant.join(idle, grade, at),
+            Some(instant) => {
+                let before = instant.sample();
+                instant.join(idle, grade, at);
+                if instant.sample() == before && !self.are_others {
+                    return;
+                }
+            }
             None => {
                 self.settle();
                 self.instant = Some(Instant {
@@ -130,6 +145,8 @@ impl IdleSamples {
             }
         }
         self.forget_what_was_changed();
+        self.estimate = self.estimated();
+        self.are_others = false;
     }
 
     /// The server ended a connection in use, or was ended: what it closed at that time was not for idleness.
@@ -137,6 +154,7 @@ impl IdleSamples {
         self.disturbed = Some(at);
         if let Some(instant) = self.instant.as_mut().filter(|instant| instant.holds(at)) {
             instant.spoiled = true;
+            self.note_others();
         }
     }
 
@@ -144,10 +162,20 @@ impl IdleSamples {
     pub(super) fn survived(&mut self, gap: Duration) {
         self.kept = self.kept.max(Some(gap));
         let least = least_that_agrees(gap);
-        self.settled.retain(|(idle, _)| Duration::from_nanos(*idle) >= least);
-        if let Some(instant) = self.instant.as_mut() {
-            instant.spoiled |= instant.shortest < least;
+        let is_too_short = |(idle, _): &Sample| Duration::from_nanos(*idle) < least;
+        let newest = self.instant.as_ref().and_then(Instant::sample);
+        if self.settled.iter().chain(&newest).any(is_too_short) {
+            self.settled.retain(|sample| !is_too_short(sample));
+            if let Some(instant) = self.instant.as_mut() {
+                instant.spoiled |= instant.shortest < least;
+            }
+            self.note_others();
         }
+    }
+
+    fn note_others(&mut self) {
+        self.estimate = self.estimated();
+        self.are_others = true;
     }
 
     pub(super) fn kept(&self) -> Option<Duration> {
@@ -163,14 +191,18 @@ impl IdleSamples {
     }
 
     /// The timeout, and on what it rests: farewells only where there are no clean closes enough.
-    pub(super) fn estimate(&self) -> Option<(IdleTimeout, Grade)> {
+    pub(super) const fn estimate(&self) -> Option<(IdleTimeout, Grade)> {
+        self.estimate
+    }
+
+    fn estimated(&self) -> Option<(IdleTimeout, Grade)> {
         [Grade::Clean, Grade::Farewell]
             .into_iter()
             .find_map(|grade| Some((timeout(&self.samples(grade), grade)?, grade)))
     }
 
     /// All samples of this grade, the newest last.
-    fn samples(&self, grade: Grade) -> Vec<Duration> {
+    fn samples(&self, grade: Grade) -> Samples {
         let newest = self.instant.as_ref().and_then(Instant::sample);
         let all = self.settled.iter().copied().chain(newest);
         all.filter(|(_, known)| *known == grade).map(|(idle, _)| Duration::from_nanos(idle)).collect()
@@ -207,7 +239,9 @@ impl IdleSamples {
     pub(super) fn restore(saved: &SavedIdle, now: KernelTime) -> Self {
         let values = saved.samples.iter().map(|sample| (sample.idle_ns, sample.grade)).collect();
         let settled = Series::restore(&super::SavedSeries { values, age_ms: saved.age_ms }, now);
-        Self { settled, kept: saved.kept_ns.map(Duration::from_nanos), ..Self::default() }
+        let mut restored = Self { settled, kept: saved.kept_ns.map(Duration::from_nanos), ..Self::default() };
+        restored.note_others();
+        restored
     }
 }
 
@@ -245,7 +279,7 @@ impl IdleTimeout {
 
 /// What most samples agree on, if they do.
 fn timeout(samples: &[Duration], grade: Grade) -> Option<IdleTimeout> {
-    let mut sorted = samples.to_vec();
+    let mut sorted = Samples::from_slice(samples);
     sorted.sort_unstable();
     let most = sorted.len().div_ceil(2).max(ENOUGH_SAMPLES);
     let agreeing = |least| highest(&sorted, least, least_that_agrees).and_then(|(from, to)| exact(&sorted[from..=to]));
