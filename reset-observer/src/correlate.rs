@@ -226,11 +226,11 @@ impl Correlator {
         if peer.is_some_and(|(_, leg)| leg == Leg::Upstream) {
             known.become_backend();
         }
-        let connection = known.judge(&mut self.resets);
+        let judged = known.judge(&mut self.resets);
         let next = deadline(known, self.settle);
         self.plan(ends, Some(planned), next);
-        let peer = || peer.and_then(|(peer, _)| self.connections.get(&peer)).cloned().map(Box::new);
-        let (connection, peer) = connection.map(|connection| (connection, peer()))?;
+        let connection = judged?;
+        let peer = peer.and_then(|(peer, _)| self.connections.get(&peer)).cloned().map(Box::new);
         Some(self.case(connection, peer))
     }
 

@@ -18,18 +18,15 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+mod instant;
+
+use instant::{Instant, TOGETHER};
+
 use super::{
     ENOUGH_SAMPLES, SavedIdle, SavedSample, Stamp, nanoseconds,
     series::{KEPT, Series},
 };
 use crate::record::KernelTime;
-
-/// Closes this close to each other are of one instant: one process closes its sockets within microseconds, and jitter
-/// of the network adds milliseconds.
-const TOGETHER: Duration = Duration::from_millis(50);
-
-/// An instant of closes lasts no longer, so that a busy server's endless closes make many samples.
-const LONGEST_INSTANT: Duration = Duration::from_secs(1);
 
 /// Samples agree within this part of the larger, or [`CLOSE`]: timers fire that exactly.
 const AGREE: f64 = 0.05;
@@ -87,17 +84,6 @@ impl IdleTimeout {
     pub fn is_far_above(&self, gap: Duration) -> bool {
         gap < self.value.mul_f64(0.8)
     }
-}
-
-/// Closes of one instant.
-#[derive(Clone, Copy, Debug)]
-struct Instant {
-    first: KernelTime,
-    last: KernelTime,
-    shortest: Duration,
-    longest: Duration,
-    grade: Grade,
-    spoiled: bool,
 }
 
 /// One sample: nanoseconds, and on what they rest.
@@ -245,25 +231,6 @@ impl IdleSamples {
     }
 }
 
-impl Instant {
-    fn holds(&self, at: KernelTime) -> bool {
-        let near = at >= self.first.before(TOGETHER) && at <= self.last.after(TOGETHER);
-        near && at.since(self.first) <= LONGEST_INSTANT
-    }
-
-    fn join(&mut self, idle: Duration, grade: Grade, at: KernelTime) {
-        self.first = self.first.min(at);
-        self.last = self.last.max(at);
-        self.shortest = self.shortest.min(idle);
-        self.longest = self.longest.max(idle);
-        self.spoiled |= self.grade != grade || self.longest > scattered_up_to(self.shortest);
-    }
-
-    fn sample(&self) -> Option<Sample> {
-        (!self.spoiled).then(|| (nanoseconds(self.shortest), self.grade))
-    }
-}
-
 impl IdleTimeout {
     /// Whether `idle` is no news.
     fn covers(&self, idle: Duration) -> bool {
@@ -330,12 +297,6 @@ fn all_agree(samples: &[Duration]) -> bool {
 /// The shortest that agrees with `idle`.
 fn least_that_agrees(idle: Duration) -> Duration {
     idle.saturating_sub(idle.mul_f64(AGREE).max(CLOSE.min(idle / 5)))
-}
-
-fn scattered_up_to(shortest: Duration) -> Duration {
-    shortest.saturating_add(
-        Duration::try_from_secs_f64(shortest.as_secs_f64() * SCATTER).unwrap_or(Duration::MAX).max(CLOSE),
-    )
 }
 
 const _: () = assert!(ENOUGH_SCATTERED <= KEPT && ENOUGH_SAMPLES + ENOUGH_SHORTER <= KEPT);
