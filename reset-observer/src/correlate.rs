@@ -217,16 +217,21 @@ impl Correlator {
     }
 
     fn judge(&mut self, ends: Ends) -> Option<Case> {
-        let peer = self.peer(ends).cloned().map(Box::new);
+        if self.connections.get(&ends)?.is_judged() {
+            return None;
+        }
+        let peer = self.peer(ends).map(|peer| (peer.ends(), peer.leg()));
         let known = self.connections.get_mut(&ends)?;
         let planned = deadline(known, self.settle);
-        if peer.as_ref().is_some_and(|peer| peer.leg() == Leg::Upstream) {
+        if peer.is_some_and(|(_, leg)| leg == Leg::Upstream) {
             known.become_backend();
         }
-        let connection = known.judge(&mut self.resets);
+        let judged = known.judge(&mut self.resets);
         let next = deadline(known, self.settle);
         self.plan(ends, Some(planned), next);
-        connection.map(|connection| self.case(connection, peer))
+        let connection = judged?;
+        let peer = peer.and_then(|(peer, _)| self.connections.get(&peer)).cloned().map(Box::new);
+        Some(self.case(connection, peer))
     }
 
     /// Adds what is known of the server and of those around it.

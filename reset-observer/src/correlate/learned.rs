@@ -14,6 +14,8 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 mod idle;
 mod lesson;
 mod saved;
@@ -183,7 +185,7 @@ impl Learned {
 }
 
 fn estimate(samples: &Series<u64>, now: KernelTime) -> Option<Estimate> {
-    let mut sorted: Vec<u64> = samples.iter().copied().collect();
+    let mut sorted: SmallVec<[u64; series::KEPT]> = samples.iter().copied().collect();
     sorted.sort_unstable();
     let (&smallest, &largest) = (sorted.first()?, sorted.last()?);
     (sorted.len() >= ENOUGH_SAMPLES).then(|| Estimate {

@@ -61,7 +61,8 @@ fn what_is_advised_ends_the_mismatch() {
 }
 
 fn change(watch: &mut Watch, sides: Sides) -> Option<Change> {
-    watch.look(server(), sides).map(|news| news.change)
+    let expected = sides.expected;
+    watch.look(server(), sides, || expected).map(|news| news.change)
 }
 
 #[test]

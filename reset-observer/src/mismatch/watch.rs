@@ -5,6 +5,7 @@ use std::{collections::HashMap, net::SocketAddr, time::Duration};
 use serde::Serialize;
 
 use super::Sides;
+use crate::{correlate::ExpectedRaces, nginx::config::directive::Place};
 
 /// A learned timeout is another one if it differs by more than this, or by a twentieth: medians wander a little.
 const SAME: Duration = Duration::from_millis(20);
@@ -41,7 +42,13 @@ pub struct Watch {
 
 impl Watch {
     /// What is new about a server, to be said. What a server's nginx was told last stands while nothing is known of it.
-    pub fn look(&mut self, server: SocketAddr, sides: Sides) -> Option<News> {
+    /// How many races are to be expected is worked out only where it matters.
+    pub fn look(
+        &mut self,
+        server: SocketAddr,
+        sides: Sides,
+        expected: impl Fn() -> Option<ExpectedRaces>,
+    ) -> Option<News> {
         let change = match self.said.get(&server) {
             None if sides.mismatch() == Some(true) => Change::MismatchFound,
             None => Change::Learned,
@@ -49,10 +56,11 @@ impl Watch {
             Some(said) => match (said.mismatch() == Some(true), sides.mismatch() == Some(true)) {
                 (false, true) => Change::MismatchFound,
                 (true, false) => Change::MismatchEnded,
-                (true, true) | (false, false) if differ(said, &sides) => Change::Changed,
+                (true, true) | (false, false) if differ(said, &sides, &expected) => Change::Changed,
                 (true, true) | (false, false) => return None,
             },
         };
+        let sides = Sides { expected: expected(), ..sides };
         self.said.insert(server, sides.clone());
         Some(News { sides, change })
     }
@@ -75,14 +83,17 @@ impl Watch {
     }
 }
 
-fn differ(said: &Sides, sides: &Sides) -> bool {
+fn differ(said: &Sides, sides: &Sides, expected: impl Fn() -> Option<ExpectedRaces>) -> bool {
     let (before, after) = (said.backend.value, sides.backend.value);
     let learned = before.abs_diff(after) > SAME.max(before / 20);
-    let place = |sides: &Sides| sides.settings.as_ref().and_then(|settings| settings.keepalive_timeout_at.clone());
-    let expected = said.expected.is_none() && sides.expected.is_some() && sides.mismatch() == Some(true);
+    let expected = || said.expected.is_none() && sides.mismatch() == Some(true) && expected().is_some();
     learned
-        || expected
         || said.upstream != sides.upstream
         || said.nginx() != sides.nginx()
         || place(said) != place(sides)
+        || expected()
+}
+
+fn place(sides: &Sides) -> Option<&Place> {
+    sides.settings.as_ref()?.keepalive_timeout_at.as_ref()
 }

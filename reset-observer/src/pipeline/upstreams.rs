@@ -16,8 +16,9 @@ impl Pipeline {
     /// The name of a server as verdicts give it, and what counts for it, where the instances of nginx agree.
     pub fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
         let (label, settings) = self.places.name_server(remote);
-        let name = (Some(label.clone()), settings.clone());
-        self.tape.iter_mut().for_each(|tape| tape.named(None, remote, &name));
+        if let Some(tape) = &mut self.tape {
+            tape.named(None, remote, &(Some(label.clone()), settings.clone()));
+        }
         (label, settings)
     }
 
@@ -55,8 +56,8 @@ impl Pipeline {
         let looked_at = std::mem::take(&mut self.to_look_at).into_iter();
         let news = looked_at
             .filter_map(|server| {
-                let sides = self.sides(server, now)?;
-                self.watch.look(server, sides)
+                let sides = self.sides_as_told(server, now)?;
+                self.watch.look(server, sides, || self.correlator.expected_races(&server, now))
             })
             .collect();
         if self.watch.len() > MAX_SERVERS {
@@ -74,10 +75,15 @@ impl Pipeline {
     }
 
     fn sides(&mut self, server: SocketAddr, now: KernelTime) -> Option<Sides> {
+        let sides = self.sides_as_told(server, now)?;
+        Some(Sides { expected: self.correlator.expected_races(&server, now), ..sides })
+    }
+
+    /// The same without what is to be expected of it.
+    fn sides_as_told(&mut self, server: SocketAddr, now: KernelTime) -> Option<Sides> {
         let learned = self.correlator.learned_of(&server)?;
         let (backend, round_trip) = (learned.idle_timeout()?, learned.round_trip(now).map(|time| time.median));
-        let expected = self.correlator.expected_races(&server, now);
         let (upstream, settings) = self.name_server(server);
-        Some(Sides { upstream, backend, round_trip, expected, settings })
+        Some(Sides { upstream, backend, round_trip, expected: None, settings })
     }
 }

@@ -183,10 +183,10 @@ pub fn read<'a>(bytes: &mut &'a [u8]) -> Result<Entry<'a>> {
         LOOSE => Entry::Loose(take_sized(bytes)?),
         DUE => Entry::Due(KernelTime(u64::from_le_bytes(*take(bytes)?))),
         PLACING => {
-            let placing: Box<Placing> = serde_json::from_slice(take_sized(bytes)?).context("a placing")?;
+            let placing: Box<Placing> = serde_json::from_str(take_text(bytes)?).context("a placing")?;
             Entry::Placing(Box::new(placing.whole()))
         }
-        CONTEXT => Entry::Context(serde_json::from_slice(take_sized(bytes)?).context("a context")?),
+        CONTEXT => Entry::Context(serde_json::from_str(take_text(bytes)?).context("a context")?),
         tag => bail!("an entry of the unknown kind {tag}"),
     })
 }
@@ -203,6 +203,11 @@ fn take_sized<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8]> {
     let (taken, rest) = bytes.split_at(len);
     *bytes = rest;
     Ok(taken)
+}
+
+/// JSON, looked through for what is no UTF-8 as a whole, and not string by string.
+fn take_text<'a>(bytes: &mut &'a [u8]) -> Result<&'a str> {
+    std::str::from_utf8(take_sized(bytes)?).context("an entry that is no UTF-8")
 }
 
 #[cfg(test)]

@@ -16,18 +16,17 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
+mod instant;
+
+use instant::{Instant, TOGETHER};
+
 use super::{
     ENOUGH_SAMPLES, SavedIdle, SavedSample, Stamp, nanoseconds,
     series::{KEPT, Series},
 };
 use crate::record::KernelTime;
-
-/// Closes this close to each other are of one instant: one process closes its sockets within microseconds, and jitter
-/// of the network adds milliseconds.
-const TOGETHER: Duration = Duration::from_millis(50);
-
-/// An instant of closes lasts no longer, so that a busy server's endless closes make many samples.
-const LONGEST_INSTANT: Duration = Duration::from_secs(1);
 
 /// Samples agree within this part of the larger, or [`CLOSE`]: timers fire that exactly.
 const AGREE: f64 = 0.05;
@@ -87,17 +86,6 @@ impl IdleTimeout {
     }
 }
 
-/// Closes of one instant.
-#[derive(Clone, Copy, Debug)]
-struct Instant {
-    first: KernelTime,
-    last: KernelTime,
-    shortest: Duration,
-    longest: Duration,
-    grade: Grade,
-    spoiled: bool,
-}
-
 /// One sample: nanoseconds, and on what they rest.
 type Sample = (u64, Grade);
 
@@ -110,13 +98,26 @@ pub(super) struct IdleSamples {
     /// When it last ended a connection in use.
     disturbed: Option<KernelTime>,
     kept: Option<Duration>,
+    /// What the samples say, which is asked for more often than it changes.
+    estimate: Option<(IdleTimeout, Grade)>,
+    /// Samples are others than when it was last looked for a change of the timeout.
+    are_others: bool,
 }
+
+/// At most those that are settled and the newest.
+type Samples = SmallVec<[Duration; KEPT + 1]>;
 
 impl IdleSamples {
     /// Takes a close at `at` after `idle`.
     pub(super) fn add(&mut self, idle: Duration, grade: Grade, at: KernelTime) {
         match self.instant.as_mut().filter(|instant| instant.holds(at)) {
-            Some(instant) => instant.join(idle, grade, at),
+            Some(instant) => {
+                let before = instant.sample();
+                instant.join(idle, grade, at);
+                if instant.sample() == before && !self.are_others {
+                    return;
+                }
+            }
             None => {
                 self.settle();
                 self.instant = Some(Instant {
@@ -130,6 +131,8 @@ impl IdleSamples {
             }
         }
         self.forget_what_was_changed();
+        self.estimate = self.estimated();
+        self.are_others = false;
     }
 
     /// The server ended a connection in use, or was ended: what it closed at that time was not for idleness.
@@ -137,6 +140,7 @@ impl IdleSamples {
         self.disturbed = Some(at);
         if let Some(instant) = self.instant.as_mut().filter(|instant| instant.holds(at)) {
             instant.spoiled = true;
+            self.note_others();
         }
     }
 
@@ -144,10 +148,20 @@ impl IdleSamples {
     pub(super) fn survived(&mut self, gap: Duration) {
         self.kept = self.kept.max(Some(gap));
         let least = least_that_agrees(gap);
-        self.settled.retain(|(idle, _)| Duration::from_nanos(*idle) >= least);
-        if let Some(instant) = self.instant.as_mut() {
-            instant.spoiled |= instant.shortest < least;
+        let is_too_short = |(idle, _): &Sample| Duration::from_nanos(*idle) < least;
+        let newest = self.instant.as_ref().and_then(Instant::sample);
+        if self.settled.iter().chain(&newest).any(is_too_short) {
+            self.settled.retain(|sample| !is_too_short(sample));
+            if let Some(instant) = self.instant.as_mut() {
+                instant.spoiled |= instant.shortest < least;
+            }
+            self.note_others();
         }
+    }
+
+    fn note_others(&mut self) {
+        self.estimate = self.estimated();
+        self.are_others = true;
     }
 
     pub(super) fn kept(&self) -> Option<Duration> {
@@ -163,14 +177,18 @@ impl IdleSamples {
     }
 
     /// The timeout, and on what it rests: farewells only where there are no clean closes enough.
-    pub(super) fn estimate(&self) -> Option<(IdleTimeout, Grade)> {
+    pub(super) const fn estimate(&self) -> Option<(IdleTimeout, Grade)> {
+        self.estimate
+    }
+
+    fn estimated(&self) -> Option<(IdleTimeout, Grade)> {
         [Grade::Clean, Grade::Farewell]
             .into_iter()
             .find_map(|grade| Some((timeout(&self.samples(grade), grade)?, grade)))
     }
 
     /// All samples of this grade, the newest last.
-    fn samples(&self, grade: Grade) -> Vec<Duration> {
+    fn samples(&self, grade: Grade) -> Samples {
         let newest = self.instant.as_ref().and_then(Instant::sample);
         let all = self.settled.iter().copied().chain(newest);
         all.filter(|(_, known)| *known == grade).map(|(idle, _)| Duration::from_nanos(idle)).collect()
@@ -207,26 +225,9 @@ impl IdleSamples {
     pub(super) fn restore(saved: &SavedIdle, now: KernelTime) -> Self {
         let values = saved.samples.iter().map(|sample| (sample.idle_ns, sample.grade)).collect();
         let settled = Series::restore(&super::SavedSeries { values, age_ms: saved.age_ms }, now);
-        Self { settled, kept: saved.kept_ns.map(Duration::from_nanos), ..Self::default() }
-    }
-}
-
-impl Instant {
-    fn holds(&self, at: KernelTime) -> bool {
-        let near = at >= self.first.before(TOGETHER) && at <= self.last.after(TOGETHER);
-        near && at.since(self.first) <= LONGEST_INSTANT
-    }
-
-    fn join(&mut self, idle: Duration, grade: Grade, at: KernelTime) {
-        self.first = self.first.min(at);
-        self.last = self.last.max(at);
-        self.shortest = self.shortest.min(idle);
-        self.longest = self.longest.max(idle);
-        self.spoiled |= self.grade != grade || self.longest > scattered_up_to(self.shortest);
-    }
-
-    fn sample(&self) -> Option<Sample> {
-        (!self.spoiled).then(|| (nanoseconds(self.shortest), self.grade))
+        let mut restored = Self { settled, kept: saved.kept_ns.map(Duration::from_nanos), ..Self::default() };
+        restored.note_others();
+        restored
     }
 }
 
@@ -245,7 +246,7 @@ impl IdleTimeout {
 
 /// What most samples agree on, if they do.
 fn timeout(samples: &[Duration], grade: Grade) -> Option<IdleTimeout> {
-    let mut sorted = samples.to_vec();
+    let mut sorted = Samples::from_slice(samples);
     sorted.sort_unstable();
     let most = sorted.len().div_ceil(2).max(ENOUGH_SAMPLES);
     let agreeing = |least| highest(&sorted, least, least_that_agrees).and_then(|(from, to)| exact(&sorted[from..=to]));
@@ -296,12 +297,6 @@ fn all_agree(samples: &[Duration]) -> bool {
 /// The shortest that agrees with `idle`.
 fn least_that_agrees(idle: Duration) -> Duration {
     idle.saturating_sub(idle.mul_f64(AGREE).max(CLOSE.min(idle / 5)))
-}
-
-fn scattered_up_to(shortest: Duration) -> Duration {
-    shortest.saturating_add(
-        Duration::try_from_secs_f64(shortest.as_secs_f64() * SCATTER).unwrap_or(Duration::MAX).max(CLOSE),
-    )
 }
 
 const _: () = assert!(ENOUGH_SCATTERED <= KEPT && ENOUGH_SAMPLES + ENOUGH_SHORTER <= KEPT);

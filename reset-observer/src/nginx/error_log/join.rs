@@ -54,6 +54,7 @@ mod edges;
 mod expectation;
 mod joined;
 mod pair;
+mod rows;
 mod tries;
 mod written;
 

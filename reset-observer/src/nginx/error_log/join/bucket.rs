@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use fixedbitset::FixedBitSet;
-
 use super::{
     super::line::Line,
     Answer, Expectation, JoinCounts, Joined, Ticket, Windows, Written,
@@ -29,9 +27,14 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// When every end that it may belong to has been told.
-    fn matures(&self, windows: Windows) -> KernelTime {
+    /// From when on every end that this line may belong to has been told.
+    fn mature_at(&self, windows: Windows) -> KernelTime {
         self.written.latest.after(windows.notice)
+    }
+
+    /// Whether it tells of such an end and may have been there since: its log was found only later.
+    fn may_be_as_old_as(&self, end: &Expectation) -> bool {
+        self.endings.contains(end.ending) && self.written.earliest <= end.at && self.written.latest >= end.first_line()
     }
 }
 
@@ -40,19 +43,22 @@ struct Expected {
     ticket: Ticket,
     expectation: Expectation,
     due: KernelTime,
+    /// The answer was put off, which happens once.
+    put_off: bool,
     /// Kept all the same: a line that comes late may be this one's, and then it is no other's.
     answered: bool,
     owned: bool,
 }
 
 impl Expected {
-    /// Puts the answer off until these `lines` are ripe, of which some may be its own. Not for longer than a line takes to
-    /// ripen that came in time.
-    fn wait_for(&mut self, lines: &[Held], may_own: &FixedBitSet, windows: Windows) -> bool {
-        let ripe = may_own.ones().map(|line| lines[line].matures(windows)).min();
-        let last = self.expectation.at.after(windows.patience + windows.notice);
-        let Some(ripe) = ripe.filter(|ripe| !self.answered && *ripe <= last) else { return false };
-        self.due = at_next_tick(ripe);
+    /// Puts the answer off, if there is no line yet but in a log that was found late.
+    fn put_off(&mut self, found: &Found, immature: &[Held], windows: Windows) -> bool {
+        if self.answered || self.put_off || *found != Found::Nothing {
+            return false;
+        }
+        let own = immature.iter().filter(|held| held.may_be_as_old_as(&self.expectation));
+        let Some(mature) = own.map(|held| held.mature_at(windows)).max() else { return false };
+        (self.put_off, self.due) = (true, tick_from(mature));
         true
     }
 }
@@ -67,8 +73,8 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Takes an expectation, and gives when it is answered.
     pub(super) fn expect(&mut self, ticket: Ticket, expectation: Expectation, windows: Windows) -> KernelTime {
-        let due = at_next_tick(expectation.at.after(windows.patience));
-        self.expected.push(Expected { ticket, expectation, due, answered: false, owned: false });
+        let due = tick_from(expectation.at.after(windows.patience));
+        self.expected.push(Expected { ticket, expectation, due, put_off: false, answered: false, owned: false });
         due
     }
 
@@ -90,21 +96,26 @@ impl Bucket {
             return;
         }
         // Of a line that was seen just now, the end may not have been told yet.
-        self.lines.sort_by_key(|held| held.matures(windows) > now);
-        let mature = self.lines.partition_point(|held| held.matures(windows) <= now);
-        let ends: Vec<_> = self.expected.iter().map(|expected| &expected.expectation).collect();
-        let edges = Edges::between(&self.lines[..mature], &ends, windows.reach);
-        let young = Edges::between(&self.lines[mature..], &ends, windows.reach);
+        self.lines.sort_by_key(|held| held.mature_at(windows) > now);
+        let mature = self.lines.partition_point(|held| held.mature_at(windows) <= now);
+        let ends = self.expected.iter().map(|expected| &expected.expectation);
+        let edges = Edges::between(&self.lines[..mature], ends, windows.reach);
         let pairs = pair(&edges);
         let mut taken = vec![false; self.lines.len()];
-        for (end, expected) in self.expected.iter_mut().enumerate().filter(|(_, expected)| expected.due <= now) {
+        for (end, place) in edges.ends.iter().enumerate() {
+            let expected = &mut self.expected[*place];
+            if expected.due > now {
+                continue;
+            }
             if let Some(line) = pairs.own(end) {
-                (taken[line], expected.owned) = (true, true);
-            } else if expected.wait_for(&self.lines[mature..], &young.lines_of[end], windows) {
+                (taken[edges.lines[line]], expected.owned) = (true, true);
+            }
+            let found = pairs.of(end);
+            if expected.put_off(&found, &self.lines[mature..], windows) {
                 continue;
             }
             if !std::mem::replace(&mut expected.answered, true) {
-                answers.push((expected.ticket, told(&pairs.of(end), &self.lines)));
+                answers.push((expected.ticket, told(&found, |line| &self.lines[edges.lines[line]])));
             }
         }
         self.expected.retain(|expected| !expected.owned);
@@ -126,13 +137,15 @@ impl Bucket {
     }
 }
 
-fn at_next_tick(time: KernelTime) -> KernelTime {
-    KernelTime(time.0.div_ceil(TICK_NS).saturating_mul(TICK_NS))
+/// The first tick that is not before `at`.
+fn tick_from(at: KernelTime) -> KernelTime {
+    KernelTime(at.0.div_ceil(TICK_NS).saturating_mul(TICK_NS))
 }
 
-fn told(found: &Found, lines: &[Held]) -> Answer {
+fn told<'a>(found: &Found, held: impl Fn(usize) -> &'a Held) -> Answer {
     let common = |of: &[usize]| {
-        let lines: Vec<(&Line, u64)> = of.iter().map(|index| (&lines[*index].line, lines[*index].serial)).collect();
+        let lines = of.iter().map(|line| held(*line)).map(|held| (&held.line, held.serial));
+        let lines: Vec<(&Line, u64)> = lines.collect();
         Joined::of(&lines).map_or(Answer::NoLine, |joined| Answer::Joined(Box::new(joined)))
     };
     match found {

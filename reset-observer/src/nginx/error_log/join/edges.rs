@@ -2,86 +2,93 @@
 
 use std::time::Duration;
 
-use fixedbitset::FixedBitSet;
+use super::{
+    Expectation,
+    bucket::Held,
+    expectation::Endings,
+    rows::{self, Rows},
+};
 
-use super::{Expectation, bucket::Held, expectation::Ending};
-
-/// For each line the ends that it may belong to, and for each end these lines.
+/// For each line the ends that it may belong to, and for each end these lines. Both are numbered in the order of time.
 #[derive(Debug)]
 pub(super) struct Edges {
-    pub(super) ends_of: Vec<FixedBitSet>,
-    pub(super) lines_of: Vec<FixedBitSet>,
+    pub(super) ends_of: Rows,
+    pub(super) lines_of: Rows,
+    /// The place of each line among those given.
+    pub(super) lines: Vec<usize>,
+    /// The same of each end.
+    pub(super) ends: Vec<usize>,
+}
+
+/// Within which time a line was written, or an end's line must be, and of which endings it tells.
+struct Span {
+    from: u64,
+    to: u64,
+    endings: Endings,
+    place: usize,
 }
 
 impl Edges {
     /// Between lines and ends of the same worker and server. A line may be an end's own if it tells of such an ending, was
     /// not there before it, and was written within `reach` after it.
-    pub(super) fn between(lines: &[Held], ends: &[&Expectation], reach: Duration) -> Self {
-        let latest: Vec<u64> = lines.iter().map(|held| held.written.latest.0).collect();
-        let earliest: Vec<u64> = lines.iter().map(|held| held.written.earliest.0).collect();
-        let first: Vec<u64> = ends.iter().map(|end| end.first_line().0).collect();
-        let last: Vec<u64> = ends.iter().map(|end| end.last_line(reach).0).collect();
-        let mut ends_of: Vec<_> = lines.iter().map(|_| all(ends.len())).collect();
-        keep_from(&mut ends_of, &earliest, &last);
-        keep_from(&mut ends_of, &reversed(&latest), &reversed(&first));
-        let mut lines_of: Vec<_> = ends.iter().map(|_| all(lines.len())).collect();
-        keep_from(&mut lines_of, &first, &latest);
-        keep_from(&mut lines_of, &reversed(&last), &reversed(&earliest));
-        for ending in Ending::ALL {
-            keep_told(&mut ends_of, &mut lines_of, lines, ends, *ending);
+    pub(super) fn between<'a>(lines: &[Held], ends: impl Iterator<Item = &'a Expectation>, reach: Duration) -> Self {
+        let lines = in_order(lines.iter().map(|held| (held.written.earliest.0, held.written.latest.0, held.endings)));
+        let ends = in_order(ends.map(|end| (end.first_line().0, end.last_line(reach).0, Endings::only(end.ending))));
+        Self {
+            ends_of: overlaps(&lines, &ends),
+            lines_of: overlaps(&ends, &lines),
+            lines: lines.iter().map(|span| span.place).collect(),
+            ends: ends.iter().map(|span| span.place).collect(),
         }
-        Self { ends_of, lines_of }
     }
 }
 
-/// Takes away the edges between ends of this kind and lines that do not tell of it.
-fn keep_told(
-    ends_of: &mut [FixedBitSet],
-    lines_of: &mut [FixedBitSet],
-    lines: &[Held],
-    ends: &[&Expectation],
-    ending: Ending,
-) {
-    let is_such = |end: &&Expectation| end.ending == ending;
-    if !ends.iter().any(is_such) {
-        return;
-    }
-    let tells = |held: &Held| held.endings.contains(ending);
-    let (such, telling) = (chosen(ends.iter().map(is_such)), chosen(lines.iter().map(tells)));
-    ends_of.iter_mut().zip(lines).filter(|(_, held)| !tells(held)).for_each(|(row, _)| row.difference_with(&such));
-    lines_of.iter_mut().zip(ends).filter(|(_, end)| is_such(end)).for_each(|(row, _)| row.intersect_with(&telling));
+fn in_order(spans: impl Iterator<Item = (u64, u64, Endings)>) -> Vec<Span> {
+    let mut spans: Vec<Span> =
+        spans.enumerate().map(|(place, (from, to, endings))| Span { from, to, endings, place }).collect();
+    // They come nearly in order, of which this sort makes use.
+    spans.sort_by_key(|span| span.from);
+    spans
 }
 
-/// Keeps in each row the columns whose value is the row's threshold or more.
-fn keep_from(rows: &mut [FixedBitSet], thresholds: &[u64], values: &[u64]) {
-    let mut falling: Vec<usize> = (0..rows.len()).collect();
-    falling.sort_by_key(|row| std::cmp::Reverse(thresholds[*row]));
-    let mut columns: Vec<usize> = (0..values.len()).collect();
-    columns.sort_by_key(|column| std::cmp::Reverse(values[*column]));
-    let mut columns = columns.into_iter().peekable();
-    let mut reaching = FixedBitSet::with_capacity(values.len());
-    for row in falling {
-        while let Some(column) = columns.next_if(|column| values[*column] >= thresholds[row]) {
-            reaching.insert(column);
+/// For each of `these` those of the others, in the order in which they begin, that overlap with it and have an ending in
+/// common.
+fn overlaps(these: &[Span], others: &[Span]) -> Rows {
+    let mut found = Rows::empty(these.len(), others.len());
+    let last_end = running(others.iter(), u64::max);
+    let mut first_end = running(others.iter().rev(), u64::min);
+    first_end.reverse();
+    let mut alike: Vec<(Endings, Vec<usize>)> = Vec::new();
+    for (row, this) in these.iter().enumerate() {
+        let until = others.partition_point(|other| other.from <= this.to);
+        // Before the one none reaches so far, from the other on all do.
+        let from = last_end.partition_point(|end| *end < this.from).min(until);
+        let surely_from = first_end.partition_point(|end| *end < this.from).clamp(from, until);
+        if from == until {
+            continue;
         }
-        rows[row].intersect_with(&reaching);
+        let set = found.row_mut(row);
+        rows::insert_range(set, surely_from..until);
+        (from..surely_from).filter(|other| others[*other].to >= this.from).for_each(|other| rows::insert(set, other));
+        rows::keep_common(set, with_ending(this.endings, others, &mut alike));
     }
+    found
 }
 
-/// The same in the reverse order.
-fn reversed(values: &[u64]) -> Vec<u64> {
-    values.iter().map(|value| !value).collect()
+/// The largest, or smallest, `to` so far.
+fn running<'a>(spans: impl Iterator<Item = &'a Span>, pick: fn(u64, u64) -> u64) -> Vec<u64> {
+    let mut so_far = None;
+    spans.map(|span| *so_far.insert(so_far.map_or(span.to, |known| pick(known, span.to)))).collect()
 }
 
-/// Every number below this one.
-pub(super) fn all(columns: usize) -> FixedBitSet {
-    let mut row = FixedBitSet::with_capacity(columns);
-    row.insert_range(..);
-    row
-}
-
-fn chosen(each: impl ExactSizeIterator<Item = bool>) -> FixedBitSet {
-    let mut set = FixedBitSet::with_capacity(each.len());
-    each.enumerate().for_each(|(index, is_in)| set.set(index, is_in));
-    set
+/// The spans that tell of one of these endings; there are few kinds of such sets.
+fn with_ending<'a>(endings: Endings, spans: &[Span], known: &'a mut Vec<(Endings, Vec<usize>)>) -> &'a [usize] {
+    let index = known.iter().position(|(of, _)| *of == endings).unwrap_or_else(|| {
+        let mut telling = Rows::empty(1, spans.len());
+        let those = spans.iter().enumerate().filter(|(_, span)| span.endings.meets(endings));
+        those.for_each(|(index, _)| rows::insert(telling.row_mut(0), index));
+        known.push((endings, telling.row(0).to_vec()));
+        known.len() - 1
+    });
+    &known[index].1
 }

@@ -119,8 +119,14 @@ impl Endings {
         self.0 == 0
     }
 
-    pub(super) const fn contains(self, ending: Ending) -> bool {
-        self.0 & Self::bit(ending) != 0
+    /// This one alone.
+    pub(super) const fn only(ending: Ending) -> Self {
+        Self(Self::bit(ending))
+    }
+
+    /// Whether they have one in common.
+    pub(super) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     const fn bit(ending: Ending) -> u8 {

@@ -8,7 +8,10 @@ use std::collections::VecDeque;
 
 use fixedbitset::FixedBitSet;
 
-use super::edges::{Edges, all};
+use super::{
+    edges::Edges,
+    rows::{beyond, count_common, first_common, ones, take},
+};
 
 /// What is known of one end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +45,12 @@ impl Pairs<'_> {
 
     /// What is known of this end.
     pub(super) fn of(&self, end: usize) -> Found {
-        let lines = &self.edges.lines_of[end];
-        match self.own[end] {
-            Some(line) => Found::Own(line),
-            None if lines.is_subset(&self.taken) => Found::Nothing,
-            None if self.uncovered[end] => Found::Perhaps,
-            None => Found::Among(lines.difference(&self.taken).collect()),
+        let mut left = beyond(self.edges.lines_of.row(end), &self.taken);
+        match (self.own[end], left.next()) {
+            (Some(line), _) => Found::Own(line),
+            (None, None) => Found::Nothing,
+            (None, Some(_)) if self.uncovered[end] => Found::Perhaps,
+            (None, Some(first)) => Found::Among(std::iter::once(first).chain(left).collect()),
         }
     }
 }
@@ -77,11 +80,11 @@ pub(super) fn pair(edges: &Edges) -> Pairs<'_> {
     Pairs { edges, own, taken, uncovered }
 }
 
-/// Takes those of `candidates` that are among `left` out of it.
-fn take(candidates: &FixedBitSet, left: &mut FixedBitSet) -> Vec<usize> {
-    let taken = candidates.intersection(left).collect();
-    left.difference_with(candidates);
-    taken
+/// Every number below this one.
+fn all(below: usize) -> FixedBitSet {
+    let mut set = FixedBitSet::with_capacity(below);
+    set.insert_range(..);
+    set
 }
 
 impl<'a> Graph<'a> {
@@ -94,16 +97,22 @@ impl<'a> Graph<'a> {
     /// Again and again gives a line that has one end left that end. Such edges are part of a largest matching, and if
     /// there is only one that covers all, it is found so.
     fn peel(&mut self) {
-        let mut left: Vec<usize> = self.edges.ends_of.iter().map(|ends| ends.count_ones(..)).collect();
-        let mut ready: VecDeque<usize> = (0..left.len()).filter(|line| left[*line] == 1).collect();
+        // Counted once it matters: in a storm most lines have many ends, and none of them is taken here.
+        let mut left: Vec<Option<u32>> = vec![None; self.edges.ends_of.len()];
+        let has_one = |line: &usize| ones(self.edges.ends_of.row(*line)).take(2).count() == 1;
+        let mut ready: VecDeque<usize> = (0..left.len()).filter(has_one).collect();
         while let Some(line) = ready.pop_front() {
-            let Some(end) = self.edges.ends_of[line].intersection(&self.free).next() else { continue };
+            let Some(end) = first_common(self.edges.ends_of.row(line), &self.free) else { continue };
             self.free.remove(end);
             (self.line_of[end], self.end_of[line]) = (Some(line), Some(end));
             self.forced.insert(line);
-            for other in self.edges.lines_of[end].ones() {
-                left[other] -= 1;
-                if left[other] == 1 && self.end_of[other].is_none() {
+            for other in ones(self.edges.lines_of.row(end)) {
+                let count = match left[other] {
+                    Some(count) => count - 1,
+                    None => count_common(self.edges.ends_of.row(other), &self.free),
+                };
+                left[other] = Some(count);
+                if count == 1 && self.end_of[other].is_none() {
                     ready.push_back(other);
                 }
             }
@@ -126,19 +135,19 @@ impl<'a> Graph<'a> {
         let mut seen = Vec::new();
         let mut queue = VecDeque::from([start]);
         while let Some(line) = queue.pop_front() {
-            let ends = &self.edges.ends_of[line];
-            if let Some(free) = ends.intersection(&self.free).next() {
+            let ends = self.edges.ends_of.row(line);
+            if let Some(free) = first_common(ends, &self.free) {
                 came_by[free] = Some(line);
                 self.free.remove(free);
                 self.turn(free, start, came_by);
                 unseen.extend(seen);
                 return;
             }
-            for end in take(ends, unseen) {
+            take(ends, unseen, |end| {
                 seen.push(end);
                 came_by[end] = Some(line);
                 queue.extend(self.line_of[end]);
-            }
+            });
         }
     }
 
@@ -157,7 +166,7 @@ impl<'a> Graph<'a> {
         let mut unseen = all(self.line_of.len());
         let mut queue: Vec<usize> = (0..self.end_of.len()).filter(|line| self.end_of[*line].is_none()).collect();
         while let Some(line) = queue.pop() {
-            queue.extend(take(&self.edges.ends_of[line], &mut unseen).into_iter().filter_map(|end| self.line_of[end]));
+            take(self.edges.ends_of.row(line), &mut unseen, |end| queue.extend(self.line_of[end]));
         }
         unseen.toggle_range(..);
         unseen
@@ -169,9 +178,9 @@ impl<'a> Graph<'a> {
         let mut queue: Vec<usize> = seen.ones().collect();
         let mut unasked = all(self.end_of.len());
         while let Some(end) = queue.pop() {
-            let partners =
-                take(&self.edges.lines_of[end], &mut unasked).into_iter().filter_map(|line| self.end_of[line]);
-            queue.extend(partners.filter(|partner| !seen.put(*partner)));
+            take(self.edges.lines_of.row(end), &mut unasked, |line| {
+                queue.extend(self.end_of[line].filter(|partner| !seen.put(*partner)));
+            });
         }
         seen
     }

@@ -1,18 +1,21 @@
-use fixedbitset::FixedBitSet;
-
-use super::{Edges, Found};
+use super::{
+    super::rows::{self, Rows},
+    Edges, Found,
+};
 
 fn pair(ends_of: &[Vec<usize>], ends: usize) -> Vec<Found> {
-    let set = |members: &[usize], of: usize| {
-        let mut set = FixedBitSet::with_capacity(of);
-        set.extend(members.iter().copied());
-        set
+    let mut edges = Edges {
+        ends_of: Rows::empty(ends_of.len(), ends),
+        lines_of: Rows::empty(ends, ends_of.len()),
+        lines: (0..ends_of.len()).collect(),
+        ends: (0..ends).collect(),
     };
-    let lines_of = |end: usize| (0..ends_of.len()).filter(move |line| ends_of[*line].contains(&end));
-    let edges = Edges {
-        ends_of: ends_of.iter().map(|members| set(members, ends)).collect(),
-        lines_of: (0..ends).map(|end| set(&lines_of(end).collect::<Vec<_>>(), ends_of.len())).collect(),
-    };
+    for (line, its_ends) in ends_of.iter().enumerate() {
+        for end in its_ends {
+            rows::insert(edges.ends_of.row_mut(line), *end);
+            rows::insert(edges.lines_of.row_mut(*end), line);
+        }
+    }
     let pairs = super::pair(&edges);
     (0..ends).map(|end| pairs.of(end)).collect()
 }
