@@ -26,11 +26,25 @@ pub(super) struct Held {
     pub(super) serial: u64,
 }
 
+impl Held {
+    /// From when on every end that this line may belong to has been told.
+    fn mature_at(&self, windows: Windows) -> KernelTime {
+        self.written.latest.after(windows.notice)
+    }
+
+    /// Whether it tells of such an end and may have been there since: its log was found only later.
+    fn may_be_as_old_as(&self, end: &Expectation) -> bool {
+        self.endings.contains(end.ending) && self.written.earliest <= end.at && self.written.latest >= end.first_line()
+    }
+}
+
 #[derive(Debug)]
 struct Expected {
     ticket: Ticket,
     expectation: Expectation,
     due: KernelTime,
+    /// The answer was put off, which happens once.
+    put_off: bool,
     /// Kept all the same: a line that comes late may be this one's, and then it is no other's.
     answered: bool,
     owned: bool,
@@ -46,8 +60,8 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Takes an expectation, and gives when it is answered.
     pub(super) fn expect(&mut self, ticket: Ticket, expectation: Expectation, windows: Windows) -> KernelTime {
-        let due = KernelTime(expectation.at.after(windows.patience).0.div_ceil(TICK_NS).saturating_mul(TICK_NS));
-        self.expected.push(Expected { ticket, expectation, due, answered: false, owned: false });
+        let due = tick_from(expectation.at.after(windows.patience));
+        self.expected.push(Expected { ticket, expectation, due, put_off: false, answered: false, owned: false });
         due
     }
 
@@ -69,8 +83,8 @@ impl Bucket {
             return;
         }
         // Of a line that was seen just now, the end may not have been told yet.
-        self.lines.sort_by_key(|held| held.written.latest.after(windows.notice) > now);
-        let mature = self.lines.partition_point(|held| held.written.latest.after(windows.notice) <= now);
+        self.lines.sort_by_key(|held| held.mature_at(windows) > now);
+        let mature = self.lines.partition_point(|held| held.mature_at(windows) <= now);
         let ends: Vec<_> = self.expected.iter().map(|expected| &expected.expectation).collect();
         let edges = Edges::between(&self.lines[..mature], &ends, windows.reach);
         let pairs = pair(&edges);
@@ -78,6 +92,9 @@ impl Bucket {
         for (end, expected) in self.expected.iter_mut().enumerate().filter(|(_, expected)| expected.due <= now) {
             if let Some(line) = pairs.own(end) {
                 (taken[line], expected.owned) = (true, true);
+            }
+            if expected.put_off(&pairs.of(end), &self.lines[mature..], windows) {
+                continue;
             }
             if !std::mem::replace(&mut expected.answered, true) {
                 answers.push((expected.ticket, told(&pairs.of(end), &self.lines)));
@@ -100,6 +117,24 @@ impl Bucket {
             keep
         });
     }
+}
+
+impl Expected {
+    /// Puts the answer off, if there is no line yet but in a log that was found late.
+    fn put_off(&mut self, found: &Found, immature: &[Held], windows: Windows) -> bool {
+        if self.answered || self.put_off || *found != Found::Nothing {
+            return false;
+        }
+        let own = immature.iter().filter(|held| held.may_be_as_old_as(&self.expectation));
+        let Some(mature) = own.map(|held| held.mature_at(windows)).max() else { return false };
+        (self.put_off, self.due) = (true, tick_from(mature));
+        true
+    }
+}
+
+/// The first tick that is not before `at`.
+fn tick_from(at: KernelTime) -> KernelTime {
+    KernelTime(at.0.div_ceil(TICK_NS).saturating_mul(TICK_NS))
 }
 
 fn told(found: &Found, lines: &[Held]) -> Answer {
