@@ -309,3 +309,18 @@ fn an_end_waits_for_late_lines_once_and_not_for_one_that_is_younger_or_tells_of_
     }
     assert_eq!(joiner.poll(ms(5360)).len(), 1);
 }
+
+#[test]
+fn a_server_that_spoke_before_it_answered_is_over_http2_only() {
+    for (scheme, is_own) in [("grpc", true), ("grpcs", true), ("http", false)] {
+        let text = format!(
+            "2026/11/22 13:45:03 [error] 3632#3632: *7 {CLOSED}, client: 127.0.0.1, server: , request: \"POST /lab HTTP/1.1\", \
+             upstream: \"{scheme}://10.99.2.1:3000\", host: \"x\""
+        );
+        let mut joiner = joiner();
+        joiner.expect(end(Ending::CutShort, 1000));
+        joiner.line(LOG, Line::parse(text.as_bytes()).unwrap(), seen(1001));
+        let joined = matches!(joiner.poll(ms(1300))[..], [(_, Answer::Joined(_))]);
+        assert_eq!(joined, is_own, "{scheme}");
+    }
+}
