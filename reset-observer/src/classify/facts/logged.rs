@@ -49,7 +49,8 @@ impl Facts<'_> {
     pub(in crate::classify) fn log_says_cut(&self) -> bool {
         let Logged::Line(line) = &self.case.logged else { return false };
         let cut = |action: Action| {
-            action.after_response_header() || (action == Action::ReadingResponseHeader && self.spoke_before_it_answered())
+            action.after_response_header()
+                || (action == Action::ReadingResponseHeader && self.spoke_before_it_answered())
         };
         matches!(line.kind, Some(Kind::PrematurelyClosed | Kind::Failed)) && line.action.is_some_and(cut)
     }
