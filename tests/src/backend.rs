@@ -12,6 +12,7 @@ use serde_json::Value;
 
 mod apache;
 mod certificate;
+mod grpc;
 mod gunicorn;
 mod haproxy;
 mod node;
@@ -128,6 +129,12 @@ impl Backend {
     /// Its process id; of a server with workers, the first process'.
     pub fn pid(&self) -> u32 {
         self.process.pid()
+    }
+
+    /// The processes that serve: its children, or itself if it has none.
+    pub fn servants(&self) -> Result<Vec<u32>> {
+        let children = child::children_of(self.pid())?;
+        Ok(if children.is_empty() { vec![self.pid()] } else { children })
     }
 
     /// How many events were told so far: a bookmark for [`Backend::wait_for`].

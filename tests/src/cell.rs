@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::backend::Server;
 use crate::nginx::Settings;
 use crate::router::Router;
 use crate::topology::{Family, Shape, WirePlace, WireSetting};
@@ -22,6 +23,8 @@ pub enum Speech {
     Up,
     /// Responses with a large body.
     Down,
+    /// gRPC over HTTP/2, which the scenario's own nginx speaks.
+    Grpc,
 }
 
 /// How much larger than usual a large body is, in bytes.
@@ -31,7 +34,7 @@ impl Speech {
     /// What the fault backend is told.
     pub(crate) fn backend_flags(self) -> &'static [&'static str] {
         match self {
-            Self::Plain | Self::Tls | Self::Up => &[],
+            Self::Plain | Self::Tls | Self::Up | Self::Grpc => &[],
             Self::Close => &["--framing", "close"],
             Self::Chunked => &["--framing", "chunked"],
             Self::Down => &["--body-bytes", "400000"],
@@ -52,7 +55,7 @@ impl Speech {
                            proxy_set_header Connection close; proxy_read_timeout 3s; }",
                 ..usual
             },
-            Self::Plain | Self::Chunked | Self::Up | Self::Down => usual,
+            Self::Plain | Self::Chunked | Self::Up | Self::Down | Self::Grpc => usual,
         }
     }
 }
@@ -102,6 +105,8 @@ pub struct Cell {
     pub view: View,
     /// What else the machine does.
     pub load: Load,
+    /// The real server that serves; none if it is the backend of the scenario's own plan.
+    pub server: Option<Server>,
 }
 
 /// The cells that make sense for a scenario: every combination of these, in both families, idle and busy.
@@ -113,6 +118,8 @@ pub struct Cells {
     pub speeches: &'static [Speech],
     /// Views from which its truth is known.
     pub views: &'static [View],
+    /// Real servers that do it; none if it takes the backend of the scenario's own plan.
+    pub servers: &'static [Server],
 }
 
 /// Both views.
@@ -120,24 +127,40 @@ pub(crate) const VIEWS: &[View] = &[View::Both, View::Proxy];
 
 impl Cells {
     /// The scenario's own road, plain speech, seen from both views.
-    pub const OWN: Self = Self { roads: &[Road::Own], speeches: &[Speech::Plain], views: VIEWS };
+    pub const OWN: Self = Self { roads: &[Road::Own], speeches: &[Speech::Plain], views: VIEWS, servers: &[] };
 
     /// The same, on every road.
     pub const ANY_ROAD: Self = Self { roads: ROADS, ..Self::OWN };
 
     /// Each of them.
     pub fn all(&self) -> Vec<Cell> {
+        [Family::V4, Family::V6].iter().flat_map(|family| self.of(*family)).collect()
+    }
+
+    /// The simplest one of a family.
+    pub fn simplest(&self, family: Family) -> Cell {
+        let cells = self.of(family);
+        let plain = cells.iter().find(|cell| cell.speech == Speech::Plain);
+        plain.or(cells.first()).copied().unwrap_or_else(|| Cell::simple(family))
+    }
+
+    fn of(&self, family: Family) -> Vec<Cell> {
         let mut cells = Vec::new();
-        for family in [Family::V4, Family::V6] {
-            for &speech in self.speeches {
-                for &road in self.roads {
-                    for &view in self.views {
-                        cells.extend([Load::Idle, Load::Busy].map(|load| Cell { family, speech, road, view, load }));
+        for &speech in self.speeches {
+            for &road in self.roads {
+                for &view in self.views {
+                    for server in self.backends() {
+                        let cell = |load| Cell { family, speech, road, view, load, server };
+                        cells.extend([Load::Idle, Load::Busy].map(cell));
                     }
                 }
             }
         }
         cells
+    }
+
+    fn backends(&self) -> Vec<Option<Server>> {
+        if self.servers.is_empty() { vec![None] } else { self.servers.iter().copied().map(Some).collect() }
     }
 }
 
@@ -147,7 +170,7 @@ pub(crate) const ROADS: &[Road] = &[Road::Own, Road::Loopback, Road::Near, Road:
 impl Cell {
     /// The simplest one: on the scenario's own road, plain, idle, both ends in sight.
     pub fn simple(family: Family) -> Self {
-        Self { family, speech: Speech::Plain, road: Road::Own, view: View::Both, load: Load::Idle }
+        Self { family, speech: Speech::Plain, road: Road::Own, view: View::Both, load: Load::Idle, server: None }
     }
 
     /// The road as namespaces, where `own` is the scenario's.
@@ -184,6 +207,7 @@ impl fmt::Display for Cell {
             Speech::Chunked => "chunked",
             Speech::Up => "up",
             Speech::Down => "down",
+            Speech::Grpc => "grpc",
         };
         let road = match self.road {
             Road::Own => "own",
@@ -199,7 +223,8 @@ impl fmt::Display for Cell {
             Load::Idle => "idle",
             Load::Busy => "busy",
         };
-        write!(f, "{family},{speech},{road},{view},{load}")
+        write!(f, "{family},{speech},{road},{view},{load}")?;
+        self.server.map_or(Ok(()), |server| write!(f, ",{}", server.name()))
     }
 }
 
@@ -214,11 +239,24 @@ mod tests {
         let words = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
         assert!(cell.is_one_of(&words("20ms,tls")));
         assert!(!cell.is_one_of(&words("20ms,plain")));
+        let served = Cell { server: Some(Server::Apache), ..cell };
+        assert_eq!(served.to_string(), "ipv6,tls,20ms,both,idle,apache");
+        assert!(served.is_one_of(&words("apache")));
+    }
+
+    #[test]
+    fn the_simplest_cell_of_a_scenario_is_one_of_its_own() {
+        let cells = Cells { speeches: &[Speech::Grpc], servers: &[Server::Apache], ..Cells::ANY_ROAD };
+        assert_eq!(cells.simplest(Family::V6).to_string(), "ipv6,grpc,own,both,idle,apache");
+        assert!(cells.all().contains(&cells.simplest(Family::V6)));
+        assert_eq!(Cells::OWN.simplest(Family::V4), Cell::simple(Family::V4));
     }
 
     #[test]
     fn a_scenario_has_every_combination_of_what_it_declares_in_both_families_idle_and_busy() {
         assert_eq!(Cells::OWN.all().len(), 2 * 2 * 2);
         assert_eq!(Cells::ANY_ROAD.all().len(), 4 * 2 * 2 * 2);
+        let served = Cells { servers: &[Server::Node, Server::Apache], ..Cells::OWN };
+        assert_eq!(served.all().len(), 2 * 2 * 2 * 2);
     }
 }

@@ -89,7 +89,7 @@ impl Fleet {
     /// Waits until nginx has no connection to this server.
     pub fn wait_until_closed(&self, ship: &Ship) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while self.net.proxy().connections_to(ship.server.port())? > 0 {
+        while !self.net.proxy().connections_to(ship.server.port())?.is_empty() {
             interrupt::check()?;
             ensure!(Instant::now() < deadline, "the lab itself: {} keeps its connections", ship.name);
             // The kernel's table has no events.
@@ -134,8 +134,8 @@ fn configure(ships: &[Ship], keepalive_timeout: &str, dir: &Path) -> Result<Stri
     let mut http = String::from("  access_log off;\n");
     for Ship { real, server, name, front, .. } in ships {
         let passing = match (real.server, real.tls) {
-            (Server::NodeHttp2, false) => format!("grpc_pass grpc://{name};"),
-            (Server::NodeHttp2, true) => format!("grpc_pass grpcs://{name};"),
+            (Server::NodeHttp2 | Server::Grpc, false) => format!("grpc_pass grpc://{name};"),
+            (Server::NodeHttp2 | Server::Grpc, true) => format!("grpc_pass grpcs://{name};"),
             (_, false) => format!("proxy_pass http://{name};"),
             (_, true) => format!("proxy_pass https://{name};"),
         };

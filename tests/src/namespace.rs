@@ -81,26 +81,56 @@ impl Namespace {
     /// Whether a process in this namespace listens at `port`.
     pub fn listens(&self, port: u16) -> Result<bool> {
         // The kernel's own table, because a connection attempt would itself be answered with a reset.
-        let port = format!(":{port:04X}");
-        Ok(self.sockets()?.iter().any(|(local, _, state)| local.ends_with(&port) && state == "0A"))
+        Ok(self.sockets()?.iter().any(|socket| socket.local_port == port && socket.state == Socket::LISTENS))
     }
 
-    /// How many connections from this namespace to port `port` nobody here has closed yet.
-    pub fn connections_to(&self, port: u16) -> Result<usize> {
-        let port = format!(":{port:04X}");
-        let open = |state: &str| state == "01" || state == "08";
-        Ok(self.sockets()?.iter().filter(|(_, remote, state)| remote.ends_with(&port) && open(state)).count())
+    /// The local ports of the connections from this namespace to port `port` that nobody here has closed yet.
+    pub fn connections_to(&self, port: u16) -> Result<Vec<u16>> {
+        let mut sockets = self.sockets()?;
+        sockets.retain(|socket| socket.remote_port == port && socket.is_open());
+        Ok(sockets.iter().map(|socket| socket.local_port).collect())
     }
 
-    /// Local end, remote end and state of each TCP socket, as the kernel's table writes them.
-    fn sockets(&self) -> Result<Vec<(String, String, String)>> {
+    /// Each TCP socket in this namespace.
+    pub fn sockets(&self) -> Result<Vec<Socket>> {
         let table = |file: &str| fs::read_to_string(format!("/proc/{}/net/{file}", self.pid()));
         let tables = table("tcp")? + &table("tcp6")?;
-        let socket = |row: &str| {
-            let mut columns = row.split_whitespace().skip(1).map(str::to_owned);
-            Some((columns.next()?, columns.next()?, columns.next()?))
-        };
-        Ok(tables.lines().filter_map(socket).collect())
+        Ok(tables.lines().filter_map(Socket::read).collect())
+    }
+}
+
+/// One TCP socket, as far as the kernel's table `/proc/net/tcp` tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Socket {
+    /// The port of its own end.
+    pub local_port: u16,
+    /// The port of the other end; 0 if it listens.
+    pub remote_port: u16,
+    /// The number of its state, as `include/net/tcp_states.h` of the kernel has it.
+    state: u8,
+}
+
+impl Socket {
+    const ESTABLISHED: u8 = 1;
+    const CLOSE_WAIT: u8 = 8;
+    const LISTENS: u8 = 10;
+
+    /// Nobody here has closed it.
+    pub fn is_open(&self) -> bool {
+        self.state == Self::ESTABLISHED || self.has_fin()
+    }
+
+    /// The other end has closed it, and nobody here.
+    pub fn has_fin(&self) -> bool {
+        self.state == Self::CLOSE_WAIT
+    }
+
+    fn read(row: &str) -> Option<Self> {
+        let mut columns = row.split_whitespace().skip(1);
+        let mut port = || u16::from_str_radix(columns.next()?.rsplit(':').next()?, 16).ok();
+        let (local_port, remote_port) = (port()?, port()?);
+        let state = u8::from_str_radix(columns.next()?, 16).ok()?;
+        Some(Self { local_port, remote_port, state })
     }
 }
 
@@ -124,4 +154,19 @@ fn run_here(program: &str, args: &[&str], input: &str) -> Result<String> {
         bail!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_the_kernels_table_is_a_socket_and_its_head_is_none() {
+        let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
+        assert_eq!(Socket::read(head), None);
+        let row = "   1: 0100007F:0BB8 0100007F:B2C4 08 00000000:00000001 00:00000000 00000000     0        0 1 1";
+        let socket = Socket::read(row).unwrap();
+        assert_eq!(socket, Socket { local_port: 3000, remote_port: 0xB2C4, state: 8 });
+        assert!(socket.is_open() && socket.has_fin());
+    }
 }

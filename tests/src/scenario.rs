@@ -17,10 +17,12 @@ mod client_abort;
 mod connection_limit;
 mod connection_refused;
 mod control;
+mod grpc;
 mod keepalive_race;
 mod middlebox;
 mod proxy_crash;
 mod proxy_timeout;
+mod real_server;
 mod websocket;
 
 /// A deed with a known cause.
@@ -52,6 +54,8 @@ pub fn all() -> Vec<Scenario> {
         proxy_timeout::SCENARIOS,
         proxy_crash::SCENARIOS,
         websocket::SCENARIOS,
+        real_server::SCENARIOS,
+        grpc::SCENARIOS,
         control::SCENARIOS,
     ];
     families.concat()
@@ -105,7 +109,8 @@ pub fn run_alone(names: &[String], family: Family) -> Result<()> {
 impl Scenario {
     /// Sets its stage up, acts and takes the stage down.
     pub fn run(&self, family: Family) -> Result<Truth> {
-        let mut stage = Stage::set_up(&(self.plan)(family)).context("the lab itself: cannot set the stage up")?;
+        let mut stage = Stage::set_up_in(&(self.plan)(family), self.cells.simplest(family))
+            .context("the lab itself: cannot set the stage up")?;
         (self.act)(&mut stage)
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use crate::backend::{Backend, Kind};
+use crate::backend::{Backend, Kind, Real};
 use crate::cell::{Cell, Speech, View};
 use crate::client::Client;
 use crate::counters::Counters;
@@ -15,6 +15,8 @@ use crate::interrupt;
 use crate::nginx::{Nginx, Settings};
 use crate::topology::{Family, Shape, Topology};
 use crate::truth::Truth;
+
+mod pool;
 
 /// The port that every backend listens at, and that the observer is asked to watch.
 pub const BACKEND_PORT: u16 = 3000;
@@ -64,7 +66,7 @@ impl Stage {
         let server = SocketAddr::new(net.backend_address(), BACKEND_PORT);
         let front = SocketAddr::new(net.front_address(), FRONT_PORT);
         let listen = if cell.view == View::Proxy { hide(&net, server)? } else { server };
-        let backend = Backend::start(&in_the_manner_of(cell.speech, &plan.backend), net.backend(), listen, dir)?;
+        let backend = Backend::start(&in_the_manner_of(cell, &plan.backend), net.backend(), listen, dir)?;
         let settings = cell.speech.settings(plan.nginx.clone());
         let nginx = Nginx::start(net.proxy(), &dir.join("nginx"), &settings, front, &[server])?;
         let before = (Counters::of(net.proxy())?, Counters::of(net.backend())?);
@@ -134,7 +136,7 @@ impl Stage {
         let log = self.nginx.error_log();
         let matches = match self.cell.speech {
             Speech::Plain => log.len() == texts.len() && log.iter().zip(texts).all(|(line, text)| line.contains(text)),
-            Speech::Tls | Speech::Close | Speech::Chunked | Speech::Up | Speech::Down => {
+            Speech::Tls | Speech::Close | Speech::Chunked | Speech::Up | Speech::Down | Speech::Grpc => {
                 log.is_empty() == texts.is_empty()
             }
         };
@@ -161,9 +163,12 @@ impl Stage {
     }
 }
 
-fn in_the_manner_of(speech: Speech, kind: &Kind) -> Kind {
+fn in_the_manner_of(cell: Cell, kind: &Kind) -> Kind {
+    if let Some(server) = cell.server {
+        return Kind::Real(Real { server, idle: server.brisk(), tls: cell.speech == Speech::Tls });
+    }
     match kind {
-        Kind::Fault(flags) => Kind::FaultIn(flags, speech),
+        Kind::Fault(flags) => Kind::FaultIn(flags, cell.speech),
         Kind::FaultIn(..) | Kind::Node(_) | Kind::NodeTls(_) | Kind::Real(_) | Kind::Nobody => kind.clone(),
     }
 }

@@ -88,7 +88,7 @@ impl Outcome {
 
 /// Acts a scenario under a running observer and judges what it says.
 pub fn hold(scenario: &Scenario, family: Family, observer: &Observer) -> Result<Outcome> {
-    hold_in(scenario, Cell::simple(family), observer)
+    hold_in(scenario, scenario.cells.simplest(family), observer)
 }
 
 /// The same under the circumstances of a cell.

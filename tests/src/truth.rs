@@ -63,8 +63,12 @@ impl Truth {
     }
 
     /// One more verdict that must be given.
-    pub fn expect(mut self, cause: &'static str, connection: Option<SocketAddr>, impact: Option<&'static str>) -> Self {
-        let local_port = connection.map(|peer| peer.port());
+    pub fn expect(self, cause: &'static str, connection: Option<SocketAddr>, impact: Option<&'static str>) -> Self {
+        self.expect_at(cause, connection.map(|peer| peer.port()), impact)
+    }
+
+    /// The same for a connection that is known by the proxy's port.
+    pub fn expect_at(mut self, cause: &'static str, local_port: Option<u16>, impact: Option<&'static str>) -> Self {
         self.expected.push(Expected { cause, or: Vec::new(), provable: true, local_port, impact });
         self
     }

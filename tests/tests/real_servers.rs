@@ -81,7 +81,7 @@ fn judge(fleet: &Fleet, daemon: &Daemon, ship: &Ship, truth: &[Duration]) -> Res
     let right = learned.is_some_and(|learned| match server {
         // It looks once a second, and finds a connection in time or a second late by chance.
         Server::Gunicorn => [idle, idle + Duration::from_secs(1)].iter().any(|truth| is_near(learned, *truth)),
-        Server::Node | Server::NodeHttp2 | Server::Uvicorn | Server::Apache | Server::Haproxy => {
+        Server::Node | Server::NodeHttp2 | Server::Grpc | Server::Uvicorn | Server::Apache | Server::Haproxy => {
             truth.iter().any(|truth| is_near(learned, *truth))
         }
     });

@@ -1,6 +1,6 @@
 //! What the lab runs besides itself: nginx, backends, load, and the tools that make namespaces, routers and wires.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -45,9 +45,12 @@ const TOOLS: [(&str, &str); 14] = [
     ("socat", "socat"),
 ];
 
+/// A library that a backend of the lab's is made of, and its package.
+const LIBRARIES: [(&str, &str); 1] = [("/usr/lib/python3/dist-packages/grpc", "python3-grpcio")];
+
 /// Finds what the lab needs, or installs it.
 pub(crate) fn ensure() -> Result<LabTools> {
-    let packages = missing_packages(|program| find(program).is_some());
+    let packages = missing_packages(is_here);
     if !packages.is_empty() {
         let why = format!("installing what the lab runs: {}", packages.join(", "));
         if !apt::is_here() {
@@ -66,7 +69,7 @@ pub(crate) fn ensure() -> Result<LabTools> {
 
 /// Says what `ensure` would find, installing nothing.
 pub(crate) fn check() -> Result<LabTools> {
-    let packages = missing_packages(|program| find(program).is_some());
+    let packages = missing_packages(is_here);
     if !packages.is_empty() {
         let what = format!("the lab lacks {}; `cargo xtask setup` installs them, or", packages.join(", "));
         return Err(Missing::error(what, apt::by_hand(&packages)));
@@ -81,9 +84,15 @@ fn tools(nginx: PathBuf, haproxy: PathBuf) -> Result<LabTools> {
     }
 }
 
+/// A program by its name, a library by its path.
+fn is_here(needed: &str) -> bool {
+    if needed.starts_with('/') { Path::new(needed).exists() } else { find(needed).is_some() }
+}
+
 fn missing_packages(is_here: impl Fn(&str) -> bool) -> Vec<String> {
+    let needed = TOOLS.iter().chain(&LIBRARIES);
     let mut packages: Vec<_> =
-        TOOLS.iter().filter(|(program, _)| !is_here(program)).map(|(_, package)| (*package).to_owned()).collect();
+        needed.filter(|(needed, _)| !is_here(needed)).map(|(_, package)| (*package).to_owned()).collect();
     packages.sort();
     packages.dedup();
     packages
@@ -97,5 +106,11 @@ mod tests {
     fn a_package_is_asked_for_once() {
         assert_eq!(missing_packages(|program| !program.ends_with("tables")), ["iptables"]);
         assert!(missing_packages(|_| true).is_empty());
+    }
+
+    #[test]
+    fn a_library_is_found_by_its_path() {
+        assert_eq!(missing_packages(|needed| !needed.starts_with('/')), ["python3-grpcio"]);
+        assert!(is_here("/usr") && !is_here("/no/such/library"));
     }
 }

@@ -54,7 +54,8 @@ pub struct LogDesk {
 }
 
 impl LogDesk {
-    /// A desk for verdicts that wait `settle` anyway: the line is waited for no longer than that.
+    /// A desk for verdicts that wait `settle` anyway: the line is waited for no longer than that, but for half of it more
+    /// in a log that was found meanwhile.
     #[must_use]
     pub fn new(settle: Duration) -> Self {
         let windows = Windows { patience: settle, notice: settle / 2, ..Windows::default() };

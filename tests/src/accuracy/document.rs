@@ -17,6 +17,10 @@ const NOT_ASKED: &str = "\n## Not asked\n\n\
     - `client_abort` and its kin: nginx has had one connection to the backend before. Of an nginx that started after the \
     observer, and of whose connections none has ended yet, clients are not recognised as such, and what such an nginx \
     closes for its very first client that leaves is `unknown`.\n\
+    - A worker that is killed while its parent serves on is `backend_crash` where the host is in sight; elsewhere it is one \
+    connection that was cut by a server that lives, and `backend_abort` is as right.\n\
+    - What haproxy in TCP mode closes for idleness is a `keepalive_race` if a request crosses it: the socket at the other \
+    end of nginx's connection is haproxy's own.\n\
     - Where the backend's host is out of sight, causes that look the same there count as right, but never at `high`.\n";
 
 /// The whole page.
@@ -25,9 +29,10 @@ pub(super) fn page(entries: &[Entry], tally: &Tally, seed: u64) -> Result<String
         "# Accuracy, as measured\n\n\
          Written by `cargo xtask accuracy --document docs/accuracy.md`; do not edit. Each trial is a scenario of the lab \
          whose truth is known because the lab did the deed itself, with a real nginx, under circumstances drawn at \
-         random: IPv4 or IPv6; plain, TLS, HTTP/1.0, chunked, large bodies up or down; loopback, a router without delay, \
-         1 ms, 20 ms; both ends in sight of the observer or the proxy's alone; an idle machine or another nginx beside \
-         it under wrk.\n\n## The machine\n\n",
+         random: IPv4 or IPv6; plain, TLS, HTTP/1.0, chunked, large bodies up or down, gRPC; loopback, a router without \
+         delay, 1 ms, 20 ms; both ends in sight of the observer or the proxy's alone; an idle machine or another nginx \
+         beside it under wrk; a backend of the lab's own, or Node, gunicorn, uvicorn, Apache, gRPC's own server, and \
+         haproxy in TCP mode before Node.\n\n## The machine\n\n",
     );
     writeln!(page, "```text\n{}```\n", Machine::describe()?)?;
     writeln!(page, "## Bounds\n\n```text{tally}```\n")?;

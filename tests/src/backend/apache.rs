@@ -20,6 +20,7 @@ pub(super) fn launch(listen: SocketAddr, idle: Duration, tls: bool, dir: &Path) 
     let documents = dir.join("documents");
     fs::create_dir_all(&documents)?;
     fs::write(documents.join("ok"), "ok\n")?;
+    fs::write(documents.join("drip"), "x".repeat(100_000))?;
     open_to_others(dir)?;
     let pem = tls.then(|| certificate(dir)).transpose()?;
     let configuration = dir.join("httpd.conf");
@@ -33,6 +34,9 @@ fn configure(listen: SocketAddr, idle: Duration, pem: Option<&Path>, dir: &Path)
     let mut text = format!(
         "LoadModule mpm_event_module {MODULES}/mod_mpm_event.so\n\
          LoadModule authz_core_module {MODULES}/mod_authz_core.so\n\
+         LoadModule env_module {MODULES}/mod_env.so\n\
+         LoadModule ratelimit_module {MODULES}/mod_ratelimit.so\n\
+         <Location /drip>\nSetOutputFilter RATE_LIMIT\nSetEnv rate-limit 4\n</Location>\n\
          ServerName backend\nListen {listen}\nUser nobody\nGroup nogroup\n\
          PidFile {dir}/httpd.pid\nDefaultRuntimeDir {dir}\nErrorLog {dir}/error.log\nDocumentRoot {dir}/documents\n\
          StartServers 1\nServerLimit 1\nThreadsPerChild 32\nMaxRequestWorkers 32\nMinSpareThreads 1\nMaxSpareThreads 32\n\

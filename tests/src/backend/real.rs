@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::node::Node;
-use super::{apache, gunicorn, haproxy, uvicorn};
+use super::{apache, grpc, gunicorn, haproxy, uvicorn};
 use crate::child::Launch;
 
 /// Which server.
@@ -16,8 +16,10 @@ use crate::child::Launch;
 pub enum Server {
     /// Node's `http` and `https`, by `keepAliveTimeout`; Node 20 closes a second later than it says.
     Node,
-    /// Node's `http2`, as a gRPC server would be; it closes its idle sessions by GOAWAY.
+    /// Node's `http2`, as @grpc/grpc-js has it; it closes its idle sessions by GOAWAY, and at once.
     NodeHttp2,
+    /// gRPC's own library, as Python has it. Without TLS here.
+    Grpc,
     /// gunicorn with a `gthread` worker: whole seconds; it looks each second, so that it closes up to one later.
     Gunicorn,
     /// uvicorn: whole seconds.
@@ -30,8 +32,10 @@ pub enum Server {
 
 /// A real server.
 ///
-/// It answers `/ok` and any other path shortly; Node, gunicorn and uvicorn also `/size/N` by N bytes and `/slow/N` after
-/// N ms. Only Node tells events.
+/// It answers `/ok` and any other path shortly, and `/drip` by the beginning of a long response; Node, gunicorn and uvicorn
+/// also `/size/N` by N bytes and `/slow/N` after N ms. Of what is slow all but Apache tell as the event `request`; Node
+/// tells of its connections too. Those of HTTP/2 have the methods `Echo`, `Drip` and `Sleep` of the gRPC service
+/// `lab.Lab`, and gRPC's own has nothing else.
 #[derive(Debug, Clone, Copy)]
 pub struct Real {
     /// Which.
@@ -51,10 +55,20 @@ impl Server {
         match self {
             Self::Node => "node",
             Self::NodeHttp2 => "node_http2",
+            Self::Grpc => "grpcio",
             Self::Gunicorn => "gunicorn",
             Self::Uvicorn => "uvicorn",
             Self::Apache => "apache",
             Self::Haproxy => "haproxy",
+        }
+    }
+
+    /// An idle timeout that the lab need not wait for long.
+    pub const fn brisk(self) -> Duration {
+        match self {
+            Self::Node => Duration::from_millis(500),
+            Self::Apache | Self::Haproxy => Duration::from_millis(700),
+            Self::NodeHttp2 | Self::Grpc | Self::Gunicorn | Self::Uvicorn => Duration::from_secs(1),
         }
     }
 }
@@ -73,6 +87,7 @@ impl Real {
         let launch = match server {
             Server::Node => node.launch(listen, dir)?,
             Server::NodeHttp2 => Node { http2: true, ..node }.launch(listen, dir)?,
+            Server::Grpc => grpc::launch(listen, idle, tls, dir)?,
             Server::Gunicorn => gunicorn::launch(listen, idle, tls, dir)?,
             Server::Uvicorn => uvicorn::launch(listen, idle, tls, dir)?,
             Server::Apache => apache::launch(listen, idle, tls, dir)?,

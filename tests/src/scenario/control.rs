@@ -109,7 +109,7 @@ fn early_answer(stage: &mut Stage) -> Result<Truth> {
 }
 
 /// A few clients at once, a few requests each; they close in good order when done.
-fn chatter(stage: &Stage) -> Result<Vec<u16>> {
+pub(super) fn chatter(stage: &Stage) -> Result<Vec<u16>> {
     let mut clients = (0..4).map(|_| stage.client()).collect::<Result<Vec<_>>>()?;
     let mut statuses = Vec::new();
     for _ in 0..5 {

@@ -3,9 +3,10 @@ use std::time::Duration;
 use super::*;
 use crate::{
     classify::classify,
-    correlate::Correlator,
+    correlate::{Case, Correlator, Logged},
+    nginx::error_log::line::{Action, Kind},
     record::{Snapshot, TcpState},
-    sample::{at, requested, reset},
+    sample::{at, fin, idle, joined, requested, reset},
 };
 
 fn said_of_a_reset(snapshot: Snapshot) -> (Cause, Confidence) {
@@ -31,4 +32,16 @@ fn a_reset_in_use_that_comes_a_little_sooner_than_the_few_round_trips_so_far_is_
     let sent = at(1979);
     let sooner = Snapshot { clock: sent.after(Duration::from_millis(10)), ..requested(sent, Duration::from_millis(4)) };
     assert_eq!(said_of_a_reset(sooner), (Cause::BackendAbort, Confidence::Low));
+}
+
+#[test]
+fn who_spoke_but_had_not_answered_when_it_closed_aborted_and_only_the_log_tells() {
+    let mut correlator = Correlator::new(Duration::from_millis(300));
+    correlator.handle(fin(2000, idle(Duration::from_millis(70))));
+    let case = correlator.flush().remove(0);
+    assert_eq!(classify(&case).cause, Cause::IdleClose);
+    let mut line = joined();
+    (line.kind, line.action) = (Some(Kind::PrematurelyClosed), Some(Action::ReadingResponseHeader));
+    let decision = classify(&Case { logged: Logged::Line(Box::new(line)), ..case });
+    assert_eq!((decision.cause, decision.confidence), (Cause::BackendAbort, Confidence::Medium));
 }

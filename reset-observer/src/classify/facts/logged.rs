@@ -44,11 +44,21 @@ impl Facts<'_> {
         }
     }
 
-    /// nginx logged that the backend ended the connection in the middle of a response.
+    /// nginx logged that the backend ended the connection in the middle of a response; over HTTP/2, where it says something
+    /// before it answers, also that it did so before the response.
     pub(in crate::classify) fn log_says_cut(&self) -> bool {
         let Logged::Line(line) = &self.case.logged else { return false };
-        matches!(line.kind, Some(Kind::PrematurelyClosed | Kind::Failed))
-            && line.action.is_some_and(Action::after_response_header)
+        let cut = |action: Action| {
+            action.after_response_header()
+                || (action == Action::ReadingResponseHeader && self.spoke_before_it_answered())
+        };
+        matches!(line.kind, Some(Kind::PrematurelyClosed | Kind::Failed)) && line.action.is_some_and(cut)
+    }
+
+    /// Payload came after the request, which TLS would explain otherwise.
+    fn spoke_before_it_answered(&self) -> bool {
+        let tls = self.case.connection.settings().and_then(|settings| settings.tls);
+        self.response_began() && tls != Some(true)
     }
 
     /// What nginx did with the request, by its log and its configuration.

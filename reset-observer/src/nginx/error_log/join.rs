@@ -93,7 +93,7 @@ pub struct Ticket(u64);
 /// How long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
-    /// An expectation is answered so long after its end. nginx writes the line in the turn of its event loop in which
+    /// An expectation is answered so long after its end; up to `notice` later if its log was found meanwhile. nginx writes the line in the turn of its event loop in which
     /// it learns of the end, and inotify tells at once, so that a few milliseconds would do on an idle host; the
     /// settle window of a verdict is waited for anyway.
     pub patience: Duration,

@@ -49,8 +49,8 @@ impl Ending {
             Self::Refused => said.kind == Kind::Failed && connecting && said.errno.is_some_and(is_refusal),
             Self::Reset => !connecting && after_reset(line),
             Self::Closed => !connecting && after_fin(line) && !in_response(line),
-            Self::CutShort => after_fin(line) && in_response(line),
-            Self::CutByReset => after_reset(line) && in_response(line),
+            Self::CutShort => after_fin(line) && (in_response(line) || over_http2(line)),
+            Self::CutByReset => after_reset(line) && (in_response(line) || over_http2(line)),
             Self::Silent => {
                 matches!(said.kind, Kind::TimedOut | Kind::ClientClosed)
                     || (said.kind == Kind::Failed && said.errno.is_some_and(is_silence))
@@ -83,6 +83,11 @@ fn after_reset(line: &Line) -> bool {
 /// The header of the response had come.
 fn in_response(line: &Line) -> bool {
     line.action.is_some_and(Action::after_response_header)
+}
+
+/// Over HTTP/2 a server has said something (SETTINGS, WINDOW_UPDATE) before it answers.
+fn over_http2(line: &Line) -> bool {
+    line.upstream.as_ref().is_some_and(|upstream| upstream.scheme.starts_with("grpc"))
 }
 
 fn after_fin(line: &Line) -> bool {
