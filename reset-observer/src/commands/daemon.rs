@@ -76,7 +76,7 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
         }
     };
     service::stopping();
-    session.finish();
+    take(&shown, session.finish(), session.episodes());
     let ended = ended.and(session.end_recording());
     memory.save(&core).await;
     shown.measure();
