@@ -197,6 +197,26 @@ fn every_query_of_the_dashboard_gives_data() {
     });
 }
 
+#[test]
+fn a_prometheus_that_asks_for_native_histograms_gets_them_and_all_else() {
+    with_programs(|programs| {
+        let webhook = Webhook::listen()?;
+        let daemon = Secured::start(&["--port", "3000", "--web.native-histograms"])?;
+        let flags = ["--enable-feature=native-histograms"];
+        let monitoring = Monitoring::start_with(programs, &daemon, webhook.address(), &flags)?;
+        monitoring.wait_for_scrapes()?;
+        let _stage = deeds::scenario("race_held")?;
+        let histogram = "reset_observer_idle_before_request_seconds";
+        let race = format!("histogram_count({histogram}{{cause=\"keepalive_race\"}}) == 1");
+        monitoring.wait_for(&race, PATIENCE)?;
+        let verdicts = "sum(reset_observer_verdicts_total{cause=\"keepalive_race\"}) == 1";
+        monitoring.wait_for(verdicts, PATIENCE)?;
+        let classic = monitoring.query(&format!("{histogram}_bucket"))?;
+        ensure!(classic.is_empty(), "docs/metrics.md says that the classic series are dropped: {classic:?}");
+        Ok(())
+    });
+}
+
 /// The title and the query of every panel, as Grafana would send them.
 fn expressions() -> Result<Vec<(String, String)>> {
     let dashboard: Value = serde_json::from_slice(&fs::read(root().join("deploy/grafana/reset-observer.json"))?)?;

@@ -126,15 +126,15 @@ fn shown(browser: &Path) -> Result<()> {
     for (_, cause) in SCENARIOS {
         ensure!(dom.contains(&format!("<rect class=\"{cause}\"")), "no bar of {cause}: {dom}");
     }
-    for width in [320, 390, 768, 1200] {
-        fits(browser, directory.path(), &address, width)?;
+    let fits = |width| browser::fits(|arguments| run(browser, arguments), directory.path(), &address, width);
+    for width in browser::WIDTHS {
+        fits(width)?;
     }
     let kept = env::var_os("LAB_PICTURES").map(PathBuf::from);
     let pictures = kept.as_deref().unwrap_or(directory.path());
     for (name, width) in WINDOWS {
-        let window = format!("{width},{}", fits(browser, directory.path(), &address, width)?);
-        for (scheme, flag) in [("", "--force-color-profile=srgb"), ("dark-", "--blink-settings=preferredColorScheme=0")]
-        {
+        let window = format!("{width},{}", fits(width)?);
+        for (scheme, flag) in browser::SCHEMES {
             let picture = pictures.join(format!("{scheme}{name}"));
             let screenshot = format!("--screenshot={}", picture.display());
             run(browser, &[flag, "--hide-scrollbars", &format!("--window-size={window}"), &screenshot, &address])?;
@@ -145,36 +145,6 @@ fn shown(browser: &Path) -> Result<()> {
     run(browser, &[&format!("--print-to-pdf={}", paper.display()), &address])?;
     ensure!(fs::metadata(&paper)?.len() > 10_000, "nothing is printed");
     Ok(())
-}
-
-/// The report in a frame as wide as a window, by a page that can look into it: the report itself allows no script. Gives its
-/// height in pixels.
-fn fits(browser: &Path, directory: &Path, address: &str, width: u32) -> Result<u32> {
-    let frame = directory.join("frame.html");
-    let page = format!(
-        "<!doctype html><iframe width=\"{width}\" height=\"900\" src=\"{address}\"></iframe><p id=\"told\"></p><script>
-        const frame = document.querySelector('iframe');
-        frame.onload = () => {{
-            const inner = frame.contentDocument, edge = inner.documentElement.clientWidth;
-            const height = inner.documentElement.scrollHeight;
-            inner.querySelectorAll('details').forEach(one => one.open = true);
-            const over = [...inner.body.querySelectorAll('*')].filter(one => one.getBoundingClientRect().right > edge + 1
-                && !one.closest('.wide') && !one.closest('svg'));
-            document.getElementById('told').textContent = 'drawn ' + inner.querySelectorAll('section').length
-                + ', high ' + height + ', too wide ' + (inner.documentElement.scrollWidth - edge) + ', beyond ' + over.map(one => one.className);
-        }};
-        </script>"
-    );
-    fs::write(&frame, page)?;
-    let dom = run(browser, &["--allow-file-access-from-files", "--dump-dom", &format!("file://{}", frame.display())])?;
-    let told = dom.split("<p id=\"told\">").nth(1).and_then(|rest| rest.split("</p>").next()).unwrap_or_default();
-    ensure!(
-        told.ends_with(", too wide 0, beyond ") && !told.starts_with("drawn 0"),
-        "at {width} pixels: {told:?} {dom}"
-    );
-    let height =
-        told.split_once(", high ").and_then(|(_, rest)| rest.split(',').next()).context("no height is told")?;
-    Ok(height.parse()?)
 }
 
 /// Runs the browser in a network namespace of its own, with nothing in it.

@@ -17,6 +17,9 @@ use crate::{
 pub(crate) mod oci;
 pub(crate) mod sbom;
 
+/// What can be left out of the program, and is in what is given out.
+pub(crate) const ALL: &str = "reset-observer/otlp";
+
 /// Everything that a package or an image holds.
 pub(crate) struct Release {
     /// The program, linked with its C library.
@@ -52,7 +55,9 @@ impl Release {
         let directory = self.dist.join("manual");
         let _ = fs::remove_dir_all(&directory);
         let mut write = cargo("run");
-        write.args(["--quiet", "--package", "reset-observer", "--example", "write-manual", "--"]).arg(&directory);
+        write
+            .args(["--quiet", "--package", "reset-observer", "--features", ALL, "--example", "write-manual", "--"])
+            .arg(&directory);
         run(&mut write)?;
         Ok(directory)
     }
@@ -74,6 +79,7 @@ fn build_static() -> Result<PathBuf> {
     let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace('-', "_"));
     let mut build = cargo("build");
     build.args(["--release", "--package", "reset-observer", "--bin", "reset-observer", "--target", &target]);
+    build.args(["--features", ALL]);
     build.env(variable, "-C target-feature=+crt-static");
     let program = workspace::executables(&mut build)?.remove("reset-observer").context("cargo built no program")?;
     let headers = output_of(Command::new("readelf").args(["--program-headers", "--wide"]).arg(&program))?;

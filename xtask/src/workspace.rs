@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{missing::Missing, program::typed};
+use crate::{missing::Missing, program::typed, release};
 
 /// Where the workspace lies.
 pub(crate) fn root() -> &'static Path {
@@ -51,7 +51,7 @@ pub(crate) fn build() -> Result<Built> {
 
 /// The same, the observer with all that can be left out.
 pub(crate) fn build_whole() -> Result<Built> {
-    build_with(&["--features", "reset-observer/otlp"])
+    build_with(&["--features", release::ALL])
 }
 
 /// Builds both as for a release.

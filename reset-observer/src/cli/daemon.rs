@@ -1,11 +1,13 @@
 //! Flags of the daemon.
 
+#[cfg(feature = "otlp")]
+use std::time::Duration;
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 
 #[cfg(feature = "otlp")]
-use super::value::collector;
+use super::value::{collector, metrics_interval};
 use super::{RecordArgs, WatchArgs, value::listen_address};
 
 /// Flags of `daemon`.
@@ -42,6 +44,15 @@ pub struct DaemonArgs {
     #[arg(long = "web.config.file", value_name = "FILE")]
     pub web_config_file: Option<PathBuf>,
 
+    /// Offer metrics as protobuf too, with native histograms
+    ///
+    /// A Prometheus that asks for protobuf then gets idle times in native buckets beside the classic ones, of which it keeps
+    /// the native alone unless it is told otherwise (always_scrape_classic_histograms); queries for `_bucket` series, as in the
+    /// dashboard, need the classic ones.
+    #[cfg(feature = "protobuf")]
+    #[arg(long = "web.native-histograms")]
+    pub native_histograms: bool,
+
     /// Export how often each kernel program runs and for how long; costs two looks at the clock per run
     ///
     /// The kernel then keeps statistics of every eBPF program on this host, for which CAP_SYS_ADMIN is needed. Where
@@ -57,6 +68,13 @@ pub struct DaemonArgs {
     #[cfg(feature = "otlp")]
     #[arg(long = "otlp-endpoint", value_name = "URL", value_parser = collector)]
     pub otlp_endpoint: Option<String>,
+
+    /// Send all metrics there too, so often, such as 60s
+    ///
+    /// To /v1/metrics, under the names of /metrics, counted since the start.
+    #[cfg(feature = "otlp")]
+    #[arg(long = "otlp-metrics-interval", value_name = "TIME", value_parser = metrics_interval)]
+    pub otlp_metrics_interval: Option<Duration>,
 
     /// Whether to record what decides the verdicts.
     #[command(flatten)]

@@ -49,6 +49,11 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 #[cfg(feature = "otlp")]
+pub(super) fn metrics_interval(text: &str) -> Result<Duration, String> {
+    duration_within(text, Duration::from_secs(1)..=Duration::from_secs(3600))
+}
+
+#[cfg(feature = "otlp")]
 pub(super) fn collector(text: &str) -> Result<String, String> {
     let url: axum::http::Uri = text.parse().map_err(|_| "write a URL, such as http://127.0.0.1:4318".to_owned())?;
     match url.scheme_str() {

@@ -63,20 +63,23 @@ pub(super) async fn run(args: &DaemonArgs) -> Result<(), Failure> {
     service::ready(&session.sandbox().in_force());
     let mut reload = Reload::new(args);
     let mut alive = pin!(service::keep_alive());
+    let mut measured = pin!(shown.keep_measured());
     let ended = loop {
         tokio::select! {
             () = serving.ended() => break Err(anyhow::anyhow!("the HTTP server ended, please report this")),
             failed = watch(&mut session, &shown) => break failed,
             never = memory.keep(&core) => match never {},
             never = &mut alive => match never {},
+            never = &mut measured => match never {},
             () = stop.asked() => break Ok(()),
             _ = hangup.recv() => reload.take(&shown, &mut serving),
         }
     };
     service::stopping();
-    session.finish();
+    take(&shown, session.finish(), session.episodes());
     let ended = ended.and(session.end_recording());
     memory.save(&core).await;
+    shown.measure();
     shown.forward.finish();
     ended.map_err(Failure::Running)
 }

@@ -2,35 +2,21 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result};
-use log::{Level, log_enabled};
+use anyhow::Result;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Failure, confine::confine, error_logs::ErrorLogs, recorder::Recorder, storm::Storm};
+use super::{error_logs::ErrorLogs, recorder::Recorder, storm::Storm};
 use crate::{
-    attribute::Attributor,
-    cli::{RstPackets, WatchArgs},
-    container::{Containers, node_name},
+    container::node_name,
     counts::{KernelCounts, ProgramRuns},
-    decode::Decoder,
     episode::Episode,
     kernel::{
-        self,
-        btf::Btf,
-        cost::Cost,
-        counters::Counters,
-        features::{Feature, Features},
-        log::ProgramLog,
-        privilege,
-        programs::{Options, Programs},
-        ring::Ring,
+        self, cost::Cost, counters::Counters, features::Feature, log::ProgramLog, programs::Programs, ring::Ring,
     },
-    nginx::{configurations::Configurations, processes::NginxProcesses, sockets::NginxSockets},
     pipeline::Pipeline,
     record::KernelTime,
     recording::entry::Context,
@@ -39,8 +25,7 @@ use crate::{
     verdict::Verdict,
 };
 
-/// aya-log's number for its level "debug".
-const PROGRAM_LOG_DEBUG: u8 = 4;
+mod start;
 
 /// The state that verdicts and metrics are made of.
 pub(super) struct Core {
@@ -85,64 +70,6 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Checks what is needed, finds nginx, then loads and attaches the programs. The command writes `writes` later; with
-    /// `keep_cost`, the kernel is asked to keep statistics of what the programs cost.
-    pub(super) fn start(
-        watch: &WatchArgs,
-        keep_cost: bool,
-        mut recorder: Option<Recorder>,
-        writes: &[PathBuf],
-    ) -> Result<Self, Failure> {
-        privilege::check().map_err(Failure::Prerequisite)?;
-        let (types, mut features) = detect().map_err(Failure::Prerequisite)?;
-        let log_level = if log_enabled!(Level::Trace) { PROGRAM_LOG_DEBUG } else { 0 };
-        let options = Options {
-            ports: &watch.ports,
-            ring_bytes: watch.ring_size,
-            max_owners: watch.max_owners,
-            log_level,
-            rst_packets_by_cgroup: watch.rst_packets == RstPackets::Cgroup,
-        };
-        let mut programs = Programs::load(&types, &mut features, &options).map_err(Failure::Prerequisite)?;
-        drop(types);
-        // nginx is looked for once records are kept: what it opens meanwhile is known by its owner.
-        let (attributor, nginx) = find_nginx(watch);
-        let mut pipeline = Pipeline::new(Decoder::new(&features.reset_reasons), attributor, watch.settle);
-        if let Some(recorder) = &mut recorder {
-            recorder.begin(&mut pipeline, watch.settle, &features.reset_reasons).map_err(Failure::Prerequisite)?;
-        }
-        let wire = |programs: &mut Programs| -> Result<_> {
-            let log = if log_level == 0 { ProgramLog::off() } else { ProgramLog::open(programs)? };
-            Ok((Ring::new(programs)?, Counters::new(programs, watch.max_owners, &features.reset_reasons)?, log))
-        };
-        let (ring, counters, log) = wire(&mut programs).map_err(Failure::Prerequisite)?;
-        let programs = Arc::new(programs);
-        let cost = Cost::new(Arc::clone(&programs), keep_cost).map_err(Failure::Prerequisite)?;
-        // Before the first thread that outlives its work, because rights are those of a thread.
-        let sandbox = confine(watch, writes, &counters);
-        let core = Arc::new(Mutex::new(Core { pipeline, counters, cost }));
-        let attached = features.attached().map(String::from).collect();
-        let features = features.list();
-        let error_logs = ErrorLogs::new();
-        let mut session = Self {
-            core,
-            ring,
-            log,
-            error_logs,
-            recorder,
-            ring_full: 0,
-            storm: Storm::default(),
-            features,
-            programs: attached,
-            nginx,
-            sandbox,
-            _programs: programs,
-        };
-        session.follow_logs();
-        kernel::memory::give_back();
-        Ok(session)
-    }
-
     /// The state, shared with whoever shows it.
     pub(super) fn core(&self) -> Arc<Mutex<Core>> {
         Arc::clone(&self.core)
@@ -265,30 +192,6 @@ impl Session {
         self.take_what_is_there();
         lock(&self.core).pipeline.flush()
     }
-}
-
-/// nginx's processes, sockets and configurations.
-fn find_nginx(watch: &WatchArgs) -> (Attributor, NginxFound) {
-    let started = Instant::now();
-    let processes = NginxProcesses::scan_for(watch.processes.clone());
-    let sockets = NginxSockets::scan(&processes);
-    let nginx =
-        NginxFound { masters: processes.masters(), workers: processes.workers(), listening: sockets.listening() };
-    let configurations = Configurations::of_host(&processes);
-    log::debug!("found nginx, its sockets and what it was told in {:.1?}", started.elapsed());
-    let attributor = Attributor::new(processes, sockets)
-        .with_containers(Containers::of_host(&watch.pod_logs))
-        .with_configurations(configurations);
-    (attributor, nginx)
-}
-
-/// What the running kernel offers.
-fn detect() -> Result<(Btf, Features)> {
-    let started = Instant::now();
-    let btf = Btf::load(kernel::btf_path())?;
-    let features = Features::detect(&btf).context("this kernel cannot be observed")?;
-    log::debug!("looked every field up among {} types in {:.1?}", btf.len(), started.elapsed());
-    Ok((btf, features))
 }
 
 /// The monotonic clock, the same that the programs read.

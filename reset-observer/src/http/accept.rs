@@ -10,12 +10,15 @@ pub(super) enum Format {
     OpenMetrics,
     /// Text format 0.0.4.
     PlainText,
+    /// Prometheus's messages, each after its length.
+    Protobuf,
 }
 
 /// OpenMetrics for whoever likes it no less than plain text; plain text for everyone else, also for those who ask for
-/// nothing that there is: a scraper that asks oddly is better served than refused.
-pub(super) fn wanted(headers: &HeaderMap) -> Format {
-    let (mut open, mut plain) = (0, 0);
+/// nothing that there is: a scraper that asks oddly is better served than refused. Protobuf, where it is offered, for whoever
+/// likes it no less than OpenMetrics.
+pub(super) fn wanted(headers: &HeaderMap, offers_protobuf: bool) -> Format {
+    let (mut open, mut plain, mut protobuf) = (0, 0, 0);
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     for range in values.flat_map(|value| value.split(',')) {
         let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
@@ -24,10 +27,22 @@ pub(super) fn wanted(headers: &HeaderMap) -> Format {
         match kind.trim().to_ascii_lowercase().as_str() {
             "application/openmetrics-text" => open = open.max(quality),
             "text/plain" | "text/*" => plain = plain.max(quality),
+            "application/vnd.google.protobuf" if offers_protobuf && is_delimited(parameters) => {
+                protobuf = protobuf.max(quality);
+            }
             _ => {}
         }
     }
+    if protobuf > 0 && protobuf >= open.max(plain) {
+        return Format::Protobuf;
+    }
     if open > 0 && open >= plain { Format::OpenMetrics } else { Format::PlainText }
+}
+
+/// Of what protobuf can be, this is what there is.
+fn is_delimited(parameters: &str) -> bool {
+    let has = |wanted| parameters.split(';').any(|parameter| parameter.trim().eq_ignore_ascii_case(wanted));
+    has("proto=io.prometheus.client.MetricFamily") && has("encoding=delimited")
 }
 
 /// A quality value; what is none counts as the best, as if it were not there.
@@ -47,7 +62,7 @@ mod tests {
     fn wanted_by(accept: &str) -> Format {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().unwrap());
-        wanted(&headers)
+        wanted(&headers, false)
     }
 
     #[test]
@@ -63,8 +78,25 @@ mod tests {
     }
 
     #[test]
+    fn protobuf_is_for_whom_it_is_offered_and_who_prefers_it() {
+        let asks = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().unwrap());
+            wanted(&headers, true)
+        };
+        let messages = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+        let open = "application/openmetrics-text;version=1.0.0";
+        assert_eq!(asks(&format!("{messages};q=0.6,{open};q=0.5,text/plain;version=0.0.4;q=0.4")), Format::Protobuf);
+        assert_eq!(asks(&format!("{messages};q=0.4,{open};q=0.5")), Format::OpenMetrics);
+        assert_eq!(asks(&format!("{messages};q=0.4,text/plain;q=0.5")), Format::PlainText);
+        assert_eq!(asks("application/vnd.google.protobuf;encoding=text"), Format::PlainText);
+        assert_eq!(asks(open), Format::OpenMetrics);
+        assert_eq!(wanted_by(&format!("{messages},{open};q=0.5")), Format::OpenMetrics, "it is not offered");
+    }
+
+    #[test]
     fn everyone_else_gets_plain_text() {
-        assert_eq!(wanted(&HeaderMap::new()), Format::PlainText);
+        assert_eq!(wanted(&HeaderMap::new(), false), Format::PlainText);
         for accept in [
             "*/*",
             "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",

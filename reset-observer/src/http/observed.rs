@@ -17,6 +17,16 @@ pub trait Observed: Send + Sync {
     /// All metrics as OpenMetrics text, brought up to date.
     fn open_metrics(&self) -> String;
 
+    /// Whether [`protobuf`](Self::protobuf) is for anyone who asks for it.
+    fn offers_protobuf(&self) -> bool {
+        false
+    }
+
+    /// All metrics as [`PROTOBUF_CONTENT_TYPE`](crate::sink::metrics::PROTOBUF_CONTENT_TYPE), brought up to date.
+    fn protobuf(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
     /// `Ok` once the programs are attached.
     ///
     /// # Errors

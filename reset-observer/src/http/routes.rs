@@ -37,6 +37,7 @@ pub(super) struct Shown {
     pub(super) observed: Arc<dyn Observed>,
     open_metrics: Arc<Scrape>,
     plain_text: Arc<Scrape>,
+    protobuf: Arc<Scrape>,
     pages: Arc<Semaphore>,
     random: SystemRandom,
 }
@@ -44,11 +45,12 @@ pub(super) struct Shown {
 /// The routes: `/metrics`, `/-/healthy` and `/healthz`, `/-/ready` and `/readyz`, `/api/v1/verdicts` and `/upstreams`, and
 /// the page at `/`. All of them for whom the web configuration lets in.
 pub(super) fn router(observed: Arc<dyn Observed>, web: Arc<Web>) -> Router {
-    let (open, plain) = (Arc::clone(&observed), Arc::clone(&observed));
+    let (open, plain, messages) = (Arc::clone(&observed), Arc::clone(&observed), Arc::clone(&observed));
     let shown = Shown {
         observed,
         open_metrics: Arc::new(Scrape::new(move || open.open_metrics())),
         plain_text: Arc::new(Scrape::new(move || plain_text::plain_text(&plain.open_metrics()))),
+        protobuf: Arc::new(Scrape::new(move || messages.protobuf())),
         pages: Arc::new(Semaphore::new(MAX_PAGES)),
         random: SystemRandom::new(),
     };
@@ -91,8 +93,9 @@ impl AsRef<[u8]> for Page {
 }
 
 async fn show_metrics(State(shown): State<Shown>, headers: HeaderMap) -> Response {
-    let (kind, scrape) = match wanted(&headers) {
+    let (kind, scrape) = match wanted(&headers, shown.observed.offers_protobuf()) {
         Format::OpenMetrics => (metrics::CONTENT_TYPE, &shown.open_metrics),
+        Format::Protobuf => (metrics::PROTOBUF_CONTENT_TYPE, &shown.protobuf),
         Format::PlainText => (plain_text::CONTENT_TYPE, &shown.plain_text),
     };
     ([(header::CONTENT_TYPE, kind), (header::VARY, "Accept")], scrape.body()).into_response()

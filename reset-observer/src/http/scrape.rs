@@ -19,7 +19,7 @@ const LONGEST_REUSE: Duration = Duration::from_millis(100);
 
 /// Makes bodies, and uses them again.
 pub(super) struct Scrape {
-    make: Box<dyn Fn() -> String + Send + Sync>,
+    make: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
     places: Arc<Semaphore>,
     newest: Mutex<Option<Made>>,
 }
@@ -31,19 +31,23 @@ struct Made {
 
 /// The place is free again when the last client has got the last byte.
 struct Held {
-    text: String,
+    bytes: Vec<u8>,
     _place: OwnedSemaphorePermit,
 }
 
 impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
-        self.text.as_bytes()
+        &self.bytes
     }
 }
 
 impl Scrape {
-    pub(super) fn new(make: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { make: Box::new(make), places: Arc::new(Semaphore::new(MAX_BODIES)), newest: Mutex::new(None) }
+    pub(super) fn new<T: Into<Vec<u8>>>(make: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        Self {
+            make: Box::new(move || make().into()),
+            places: Arc::new(Semaphore::new(MAX_BODIES)),
+            newest: Mutex::new(None),
+        }
     }
 
     /// What there is to send.
@@ -59,7 +63,7 @@ impl Scrape {
             return newest.as_ref().map(|made| made.body.clone()).unwrap_or_default();
         };
         let begun = Instant::now();
-        let body = Bytes::from_owner(Held { text: (self.make)(), _place: place });
+        let body = Bytes::from_owner(Held { bytes: (self.make)(), _place: place });
         let fresh_until = Instant::now() + (begun.elapsed() * REUSE).min(LONGEST_REUSE);
         *newest = Some(Made { body: body.clone(), fresh_until });
         body

@@ -34,6 +34,8 @@ mod otlp;
 pub mod plain_text;
 mod process;
 mod programs;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod upstreams;
 
 use catalogue::Description;
@@ -45,9 +47,15 @@ use labels::{
 };
 use otlp::ByFate;
 use process::ProcessMetrics;
+#[cfg(feature = "protobuf")]
+pub use protobuf::Measures;
 
 /// Content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Content type of Prometheus's messages, each after its length: the only format that carries native histograms.
+pub const PROTOBUF_CONTENT_TYPE: &str =
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
 /// Upper bounds of the buckets for idle times in seconds. Beside round numbers they are the idle timeouts in use:
 /// Node 5, Apache 5, nginx 60 and 75, Azure 240, AWS NLB 350, Google Cloud 600.
@@ -68,6 +76,8 @@ pub struct Metrics {
     worker_verdicts: Family<ByWorker, Counter>,
     episodes: Family<ByEpisode, Counter>,
     idle_before_request: IdleHistograms,
+    #[cfg(feature = "protobuf")]
+    native: protobuf::Native,
     upstream_idle_timeout: Family<ByServerSide, Gauge<f64, AtomicU64>>,
     keepalive_mismatch: Family<ByServer, Gauge>,
     upstream_servers: Gauge,
@@ -99,6 +109,8 @@ impl Metrics {
             worker_verdicts: Family::default(),
             episodes: Family::default(),
             idle_before_request: Family::new_with_constructor(|| HistogramWithExemplars::new(IDLE_BUCKETS.into_iter())),
+            #[cfg(feature = "protobuf")]
+            native: protobuf::Native::new(),
             upstream_idle_timeout: Family::default(),
             keepalive_mismatch: Family::default(),
             upstream_servers: Gauge::default(),
@@ -199,6 +211,8 @@ impl Metrics {
         }
         if let Some(idle_ms) = verdict.timing.idle_before_request_ms {
             self.idle_before_request.get_or_create(&ByCause::new(verdict.cause)).observe(idle_ms / 1e3, id(), at);
+            #[cfg(feature = "protobuf")]
+            self.native.observe(verdict.cause, idle_ms / 1e3);
         }
     }
 

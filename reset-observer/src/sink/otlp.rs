@@ -1,6 +1,6 @@
-//! Verdicts to an OpenTelemetry collector, as log records by OTLP over HTTP.
+//! Verdicts to an OpenTelemetry collector, as log records by OTLP over HTTP, and metrics, if they are handed over.
 //!
-//! They wait in a queue of bounded length for a thread that sends them: whatever the collector does, no verdict is late for
+//! Verdicts wait in a queue of bounded length for a thread that sends them: whatever the collector does, no verdict is late for
 //! it. What finds the queue full, or cannot be delivered, is counted and let go.
 
 use std::{
@@ -14,16 +14,24 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use tokio::{runtime::Builder, sync::mpsc};
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::Resource;
+use tokio::{
+    runtime::Builder,
+    sync::{mpsc, watch},
+};
 
 use crate::{
-    sink::clock::WallClock,
+    sink::{clock::WallClock, metrics::Measures},
     verdict::{Cause, Verdict},
 };
 
+mod measures;
+mod meter;
 mod record;
 mod sender;
 
+use meter::Meter;
 pub use record::connection_key;
 use sender::Sender;
 
@@ -37,6 +45,7 @@ const AT_THE_END: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Otlp {
     queue: mpsc::Sender<Verdict>,
+    measures: watch::Sender<Measures>,
     counts: Arc<Counts>,
     ended: std_mpsc::Receiver<()>,
 }
@@ -73,17 +82,20 @@ impl Otlp {
         let counts = Arc::new(Counts::default());
         let runtime =
             Builder::new_current_thread().enable_all().build().context("cannot start the event loop of OTLP")?;
-        let sender = Sender::new(endpoint, node, clock, Arc::clone(&counts))?;
+        let resource = resource(node);
+        let sender = Sender::new(endpoint, &resource, clock, Arc::clone(&counts))?;
+        let meter = Meter::new(endpoint, &resource)?;
+        let (measures, newest) = watch::channel(Measures::new());
         let (tell_end, ended) = std_mpsc::channel();
         thread::Builder::new()
             .name("otlp".into())
             .spawn(move || {
-                runtime.block_on(sender.run(waiting));
+                runtime.block_on(async { tokio::join!(sender.run(waiting), meter.run(newest)) });
                 // Nobody may be waiting any more.
                 _ = tell_end.send(());
             })
             .context("cannot start the thread of OTLP")?;
-        Ok(Self { queue, counts, ended })
+        Ok(Self { queue, measures, counts, ended })
     }
 
     /// Hands a verdict over, unless it is harmless. Never waits.
@@ -91,6 +103,11 @@ impl Otlp {
         if verdict.cause != Cause::IdleClose && self.queue.try_send(verdict.clone()).is_err() {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Hands metrics over, in place of those that were not sent yet. Never waits.
+    pub fn measure(&self, measures: Measures) {
+        self.measures.send_replace(measures);
     }
 
     /// What became of those handed over.
@@ -101,11 +118,20 @@ impl Otlp {
 
     /// Waits until all is delivered, for two seconds at most.
     pub fn finish(self) {
-        drop(self.queue);
+        drop((self.queue, self.measures));
         if self.ended.recv_timeout(AT_THE_END).is_err() {
             log::warn!("OTLP: some of the last verdicts may not have been delivered");
         }
     }
+}
+
+fn resource(node: &str) -> Resource {
+    let attributes = [
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        KeyValue::new("service.instance.id", node.to_owned()),
+        KeyValue::new("host.name", node.to_owned()),
+    ];
+    Resource::builder().with_service_name(env!("CARGO_PKG_NAME")).with_attributes(attributes).build()
 }
 
 #[cfg(test)]

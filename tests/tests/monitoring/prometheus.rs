@@ -56,6 +56,16 @@ impl Monitoring {
     /// Scrapes `daemon` twice a second by TLS and password, with the rules of `deploy/prometheus` sixty times as fast, and
     /// sends alerts to `webhook`.
     pub(crate) fn start(programs: &Programs, daemon: &Secured, webhook: SocketAddr) -> Result<Self> {
+        Self::start_with(programs, daemon, webhook, &[])
+    }
+
+    /// The same with more flags for Prometheus.
+    pub(crate) fn start_with(
+        programs: &Programs,
+        daemon: &Secured,
+        webhook: SocketAddr,
+        flags: &[&str],
+    ) -> Result<Self> {
         let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
         let (address, alerts) = (free_address()?, free_address()?);
         let alertmanager = start_alertmanager(programs, &scratch, alerts, webhook)?;
@@ -63,7 +73,7 @@ impl Monitoring {
         let rules = scratch.path().join("rules.yml");
         fs::write(&rules, hastened(&fs::read_to_string(root().join("deploy/prometheus/rules.yaml"))?))?;
         fs::write(&file, configuration(daemon, &rules, alerts))?;
-        let launch = Launch::new("prometheus", programs.0.join("usr/bin/prometheus"));
+        let launch = Launch::new("prometheus", programs.0.join("usr/bin/prometheus")).args(flags);
         let launch = launch.arg(format!("--config.file={}", file.display()));
         let launch = launch.arg(format!("--storage.tsdb.path={}", scratch.path().join("data").display()));
         let prometheus = launch.arg(format!("--web.listen-address={address}")).start()?;

@@ -14,8 +14,8 @@ const PROGRAM: &str = "reset-observer";
 
 /// What cargo says of this workspace.
 pub(crate) fn metadata() -> Result<Value> {
-    let text =
-        output_of(cargo("metadata").args(["--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"]))?;
+    let platform = ["--filter-platform", "x86_64-unknown-linux-gnu", "--features", super::ALL];
+    let text = output_of(cargo("metadata").args(["--format-version", "1"]).args(platform))?;
     serde_json::from_str(&text).context("cargo metadata is not JSON")
 }
 

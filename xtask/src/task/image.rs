@@ -46,7 +46,16 @@ fn files(release: &Release) -> Result<PathBuf> {
     }
     copy(&release.sbom(), &tree.join("usr/share/doc/reset-observer/sbom.cdx.json"))?;
     // Where volumes are mounted: a runtime cannot make directories in a root that is read-only.
-    for place in ["var/lib/reset-observer", "var/log/pods", "var/log/containers", "proc", "sys", "dev", "etc", "tmp"] {
+    for place in [
+        "var/lib/reset-observer",
+        "var/log/pods",
+        "var/log/containers",
+        "proc",
+        "sys",
+        "dev",
+        "etc/reset-observer",
+        "tmp",
+    ] {
         fs::create_dir_all(tree.join(place))?;
     }
     Ok(tree)

@@ -1,11 +1,16 @@
 //! What the daemon shows over HTTP.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    convert::Infallible,
+    future::pending,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::Result;
+use tokio::time::interval;
 
 use super::Forward;
 use crate::{
@@ -42,6 +47,7 @@ pub(super) struct Shown {
     pub(super) config_read: Mutex<Option<bool>>,
     /// Where verdicts are sent to besides.
     pub(super) forward: Forward,
+    native_histograms: bool,
     clock: WallClock,
     started: Ready,
 }
@@ -60,9 +66,29 @@ impl Shown {
             web: Mutex::new(Arc::clone(web)),
             config_read: Mutex::new(args.config.as_ref().map(|_| true)),
             forward: Forward::start(args, &started.node, clock)?,
+            native_histograms: native_histograms(args),
             clock,
             started,
         })
+    }
+
+    /// Hands the metrics over to who wants them sent, as often as they are wanted.
+    pub(super) async fn keep_measured(&self) -> Infallible {
+        let Some(every) = self.forward.metrics_every else { return pending().await };
+        let mut due = interval(every);
+        loop {
+            due.tick().await;
+            self.measure();
+        }
+    }
+
+    /// Hands them over, if they are wanted at all.
+    pub(super) fn measure(&self) {
+        if self.forward.metrics_every.is_some() {
+            let mut metrics = lock(&self.metrics);
+            self.refresh(&mut metrics);
+            self.forward.measure(&metrics);
+        }
     }
 
     /// Brings what is counted elsewhere up to date.
@@ -120,6 +146,17 @@ impl Observed for Shown {
         metrics.encode()
     }
 
+    fn offers_protobuf(&self) -> bool {
+        self.native_histograms
+    }
+
+    #[cfg(feature = "protobuf")]
+    fn protobuf(&self) -> Vec<u8> {
+        let mut metrics = lock(&self.metrics);
+        self.refresh(&mut metrics);
+        metrics.encode_protobuf()
+    }
+
     fn ready(&self) -> std::result::Result<(), String> {
         let attached = self.ready.load(Ordering::Relaxed);
         attached.then_some(()).ok_or_else(|| "the programs are not attached yet".into())
@@ -156,6 +193,16 @@ impl Observed for Shown {
     fn clock(&self) -> WallClock {
         self.clock
     }
+}
+
+#[cfg(feature = "protobuf")]
+fn native_histograms(args: &DaemonArgs) -> bool {
+    args.native_histograms
+}
+
+#[cfg(not(feature = "protobuf"))]
+fn native_histograms(_: &DaemonArgs) -> bool {
+    false
 }
 
 fn start_metrics(started: &Ready, clock: WallClock) -> Metrics {

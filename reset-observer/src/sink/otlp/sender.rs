@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use opentelemetry::{
-    InstrumentationScope, KeyValue,
+    InstrumentationScope,
     logs::{Logger as _, LoggerProvider as _},
 };
 use opentelemetry_otlp::{LogExporter, WithExportConfig as _};
@@ -49,11 +49,11 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn new(endpoint: &str, node: &str, clock: WallClock, counts: Arc<Counts>) -> Result<Self> {
+    pub(super) fn new(endpoint: &str, resource: &Resource, clock: WallClock, counts: Arc<Counts>) -> Result<Self> {
         let url = format!("{}/v1/logs", endpoint.trim_end_matches('/'));
         let exporter = LogExporter::builder().with_http().with_endpoint(&url).with_timeout(REQUEST).build();
         let mut exporter = exporter.with_context(|| format!("--otlp-endpoint: cannot send to {url}"))?;
-        exporter.set_resource(&resource(node));
+        exporter.set_resource(resource);
         let name = env!("CARGO_PKG_NAME");
         let scope = InstrumentationScope::builder(name).with_version(env!("CARGO_PKG_VERSION")).build();
         // Of the provider only empty records are wanted: it has no processor that would queue and drop without telling.
@@ -115,10 +115,4 @@ impl Sender {
         record::fill(&mut record, verdict, self.clock);
         record
     }
-}
-
-fn resource(node: &str) -> Resource {
-    let attributes =
-        [KeyValue::new("service.version", env!("CARGO_PKG_VERSION")), KeyValue::new("host.name", node.to_owned())];
-    Resource::builder().with_service_name(env!("CARGO_PKG_NAME")).with_attributes(attributes).build()
 }

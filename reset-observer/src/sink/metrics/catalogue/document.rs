@@ -12,7 +12,7 @@ const HEAD: &str = "\
 # Metrics
 
 `reset-observer daemon` serves them at `/metrics`: as OpenMetrics 1.0 to whoever asks for it, as Prometheus does, else in
-the text format 0.0.4. Only OpenMetrics carries exemplars. Series of fixed label sets exist from the start, at zero.
+the text format 0.0.4, which carries no exemplars. Series of fixed label sets exist from the start, at zero.
 
 This page is written by the program itself; `UPDATE_DOCS=1 cargo test -p reset-observer --lib catalogue` writes it again.
 
@@ -30,15 +30,18 @@ pub fn document() -> String {
     for (label, values) in labels() {
         page.push_str(&format!("| `{label}` | {values} |\n"));
     }
-    page.push_str(NOT_THERE);
+    page.push_str(NATIVE);
     page
 }
 
-const NOT_THERE: &str = "
-## What is left out
+const NATIVE: &str = "
+## Native histograms
 
-Native histograms: Prometheus before 3.0 drops the classic `_bucket` series of a metric that has both, they exist in the
-protobuf format only, and they carry no exemplars in the library that writes these metrics.
+With `--web.native-histograms` metrics are offered as protobuf too, the one format that has native histograms, and a
+Prometheus that asks for it (`scrape_native_histograms: true`; before 3.8 `--enable-feature=native-histograms`) gets
+`reset_observer_idle_before_request_seconds` in buckets that grow by a tenth, with the same exemplars. It is not so without
+the flag, because such a Prometheus drops the classic `_bucket` series, by which the dashboard draws, unless it has
+`always_scrape_classic_histograms: true` (before 3.0 `scrape_classic_histograms`).
 ";
 
 fn row(description: &Description) -> String {
