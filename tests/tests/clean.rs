@@ -17,6 +17,10 @@ use lab::stage::FRONT_PORT;
 /// How long without being asked.
 const SECONDS: u64 = 12;
 
+/// The kernel runs no program a second time on the CPU that it interrupts, which happens now and then at full load, and is
+/// counted (`bpf_prog_inc_misses_counter`).
+const REQUESTS_PER_LOSS: u64 = 100_000;
+
 #[test]
 fn clean_traffic_at_full_load_raises_no_alarm() {
     if programs::runs_all() {
@@ -67,7 +71,9 @@ fn no_alarm() -> Result<()> {
     for summary in [summary, quiet] {
         let summary = summary.context("there is no summary")?;
         println!("{summary}");
-        ensure!(summary["lost"] == serde_json::json!({}), "{:#}", summary["lost"]);
+        let passed_over = summary["lost"]["program"].as_u64().unwrap_or_default();
+        let others = summary["lost"].as_object().is_some_and(|lost| lost.keys().any(|what| what != "program"));
+        ensure!(!others && passed_over <= deeds.requests / REQUESTS_PER_LOSS, "{:#}", summary["lost"]);
     }
     Ok(())
 }
