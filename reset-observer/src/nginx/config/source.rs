@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use rustix::{
     fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat},
     io::Errno,
@@ -67,8 +67,11 @@ impl Root {
     ///
     /// The process is gone, or may not be looked into.
     pub fn of_process(pid: u32) -> Result<Self> {
-        Self::at(Path::new(&format!("/proc/{pid}/root")))
-            .with_context(|| format!("cannot enter the root directory of process {pid}: grant CAP_SYS_PTRACE"))
+        Self::at(Path::new(&format!("/proc/{pid}/root"))).map_err(|error| {
+            let gone = error.kind() == io::ErrorKind::NotFound;
+            let remedy = if gone { "it has ended" } else { "grant CAP_SYS_PTRACE" };
+            anyhow::Error::new(error).context(format!("cannot enter the root directory of process {pid}: {remedy}"))
+        })
     }
 
     /// Any directory.

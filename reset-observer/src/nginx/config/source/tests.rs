@@ -62,3 +62,10 @@ fn names_that_are_not_utf8_are_listed() {
     let names = Root::at(dir.path()).unwrap().list(Path::new("/")).unwrap();
     assert!(names.contains(&name), "{names:?}");
 }
+
+#[test]
+fn a_process_that_has_ended_needs_no_rights() {
+    // Above every process id (`PID_MAX_LIMIT`).
+    let refused = Root::of_process(1 << 23).unwrap_err();
+    assert_eq!(refused.to_string(), "cannot enter the root directory of process 8388608: it has ended");
+}
