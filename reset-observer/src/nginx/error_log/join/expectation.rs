@@ -48,7 +48,8 @@ impl Ending {
         match self {
             Self::Refused => said.kind == Kind::Failed && connecting && said.errno.is_some_and(is_refusal),
             Self::Reset => !connecting && after_reset(line),
-            Self::Closed => !connecting && after_fin(line) && !in_response(line),
+            // Over HTTP/2 nginx, too, says something after the response began.
+            Self::Closed => !connecting && after_fin(line) && (!in_response(line) || over_http2(line)),
             Self::CutShort => after_fin(line) && (in_response(line) || over_http2(line)),
             Self::CutByReset => after_reset(line) && (in_response(line) || over_http2(line)),
             Self::Silent => {

@@ -4,6 +4,7 @@ use crate::{
     record::KernelTime,
 };
 
+mod http2;
 mod storm;
 mod times;
 
@@ -186,19 +187,6 @@ fn a_held_up_workers_late_line_is_not_given_to_the_next_end() {
 }
 
 #[test]
-fn an_end_whose_line_was_seen_just_before_its_answer_waits_until_no_other_end_may_claim_it() {
-    let mut joiner = joiner();
-    let ticket = joiner.expect(end(Ending::Reset, 1000));
-    // As of a log that was found only then.
-    joiner.line(LOG, line(RESET, "/a"), Written { earliest: ms(900), latest: ms(1230) });
-    assert_eq!(joiner.poll(ms(1300)), []);
-    assert_eq!(joiner.next_deadline(), Some(ms(1380)));
-    let answers = joiner.poll(ms(1380));
-    assert_eq!((answers.len(), answers[0].0), (1, ticket));
-    assert_eq!(request(&answers[0].1), Some("GET /a HTTP/1.1"));
-}
-
-#[test]
 fn a_line_in_two_logs_of_an_instance_counts_once() {
     let mut joiner = joiner();
     let second = LogId { instance: 1, file: 1 };
@@ -321,19 +309,4 @@ fn an_end_waits_for_late_lines_once_and_not_for_one_that_is_younger_or_tells_of_
         joiner.line(LOG, line(REFUSED, "/b"), found(5300 + n));
     }
     assert_eq!(joiner.poll(ms(5360)).len(), 1);
-}
-
-#[test]
-fn a_server_that_spoke_before_it_answered_is_over_http2_only() {
-    for (scheme, is_own) in [("grpc", true), ("grpcs", true), ("http", false)] {
-        let text = format!(
-            "2026/11/22 13:45:03 [error] 3632#3632: *7 {CLOSED}, client: 127.0.0.1, server: , request: \"POST /lab HTTP/1.1\", \
-             upstream: \"{scheme}://10.99.2.1:3000\", host: \"x\""
-        );
-        let mut joiner = joiner();
-        joiner.expect(end(Ending::CutShort, 1000));
-        joiner.line(LOG, Line::parse(text.as_bytes()).unwrap(), seen(1001));
-        let joined = matches!(joiner.poll(ms(1300))[..], [(_, Answer::Joined(_))]);
-        assert_eq!(joined, is_own, "{scheme}");
-    }
 }
