@@ -127,9 +127,17 @@ impl Observer {
         self.process.stdout.since(since)
     }
 
-    /// Everything on standard error.
+    /// What has been read of its standard error by now. It may have written more: ask for what it must say by
+    /// [`Self::wait_for_complaint`].
     pub fn complaints(&self) -> Vec<String> {
         self.process.stderr.all()
+    }
+
+    /// Waits for a line on standard error with all of these parts.
+    pub fn wait_for_complaint(&self, parts: &[&str]) -> Result<String> {
+        let has_all = |line: &str| parts.iter().all(|part| line.contains(part)).then(|| line.to_owned());
+        let found = self.process.stderr.wait_for(0, PATIENCE, has_all);
+        found.with_context(|| format!("standard error does not say {parts:?}"))
     }
 
     /// Waits for the first verdict since a bookmark that `wanted` accepts.
@@ -259,9 +267,14 @@ impl Daemon {
         sample.map(|value| Ok(Duration::from_secs_f64(value.parse()?))).transpose()
     }
 
-    /// Everything on its standard error.
+    /// What has been read of its standard error by now.
     pub fn complaints(&self) -> Vec<String> {
         self.observer.complaints()
+    }
+
+    /// Waits for a line on its standard error with all of these parts.
+    pub fn wait_for_complaint(&self, parts: &[&str]) -> Result<String> {
+        self.observer.wait_for_complaint(parts)
     }
 
     /// Ends it as Ctrl-C does.

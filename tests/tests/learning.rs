@@ -117,9 +117,7 @@ fn damaged() -> Result<()> {
     let whole = fs::read(&file).context("no state file was written")?;
     fs::write(&file, &whole[..whole.len() / 2])?;
     let mut daemon = remembering(&file)?;
-    let complaints = daemon.complaints();
-    let said = complaints.iter().any(|line| line.contains("not usable") && line.contains("state.json.damaged"));
-    ensure!(said, "{complaints:#?}");
+    daemon.wait_for_complaint(&["not usable", "state.json.damaged"])?;
     ensure!(fs::read(scratch.path().join("state.json.damaged"))? == whole[..whole.len() / 2], "not what was there");
     ensure!(daemon.finish()?.success(), "the daemon did not end well");
     Ok(())

@@ -83,8 +83,7 @@ fn in_a_directory_of_roots_a_report_is_written_by_root_without_capabilities() {
         let mut observer = start(&path, &[])?;
         let status = fs::read_to_string(format!("/proc/{}/status", observer.pid()))?;
         ensure!(status.contains("\nUid:\t0\t0\t0\t0\n"), "{status}");
-        let told = observer.complaints().join("\n");
-        ensure!(told.contains("stays root: it writes to"), "it does not say why it stays root: {told}");
+        observer.wait_for_complaint(&["stays root: it writes to"])?;
         ensure!(observer.finish()?.0.success(), "{:#?}", observer.complaints());
         ensure!(fs::read_to_string(&path)?.contains("<h2>What was watched</h2>"));
         Ok(())

@@ -66,7 +66,7 @@ fn told_so_it_keeps_all_its_rights_and_says_it() {
         let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid()))?;
         ensure!(field_of(&status, "Seccomp")? == "0" && field_of(&status, "NoNewPrivs")? == "0", "{status}");
         ensure!(daemon.sum("reset_observer_sandbox", "seccomp")? == 0, "the metric says that it does not");
-        ensure!(daemon.complaints().iter().any(|line| line.contains("--no-sandbox")), "{:#?}", daemon.complaints());
+        daemon.wait_for_complaint(&["--no-sandbox"])?;
         ensure!(daemon.finish()?.success(), "{:#?}", daemon.complaints());
         Ok(())
     });

@@ -124,9 +124,7 @@ fn ten_thousand() -> Result<()> {
     let observer = Observer::start(&args, |_| ())?;
     observer.wait_until_ready()?;
     println!("{open} connections; ready after {:.0?}, load {}", started.elapsed(), load()?);
-    let complaints = observer.complaints();
-    let found = complaints.iter().find(|line| line.contains("found nginx"));
-    println!("{}", found.context("the observer does not say how long it looked for nginx")?);
+    println!("{}", observer.wait_for_complaint(&["found nginx"])?);
 
     check_resets(&place, &observer, &holders, &mut clients)?;
     let (before, since) = (cpu_time(observer.pid())?, Instant::now());

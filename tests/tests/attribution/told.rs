@@ -81,6 +81,8 @@ impl Place {
 }
 
 fn assert_said(observer: &Observer, parts: &[&str]) {
+    // It may be said, and not read yet.
+    observer.wait_for_complaint(parts).expect("it should be said");
     let complaints = observer.complaints();
     let said = complaints.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count();
     let unless = "another nginx on this machine is spoken of too: end it to run this test";
