@@ -22,6 +22,7 @@ pub mod demo;
 pub mod enter;
 pub mod fault;
 pub mod fleet;
+pub mod ground;
 pub mod interrupt;
 pub mod judge;
 pub mod lines;

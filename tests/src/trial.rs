@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How long to listen for verdicts that should not come: the settle window twice.
 const AFTERMATH: Duration = Duration::from_millis(600);
 
+/// How often a deed is tried that does not come about: on a machine that is busy with something else, the lab may be late.
+const TRIES: usize = 4;
+
 /// How many trials a test holds at a time: mostly they wait.
 const SIDE_BY_SIDE: usize = 4;
 
@@ -108,6 +111,19 @@ pub fn hold_in(scenario: &Scenario, cell: Cell, observer: &Observer) -> Result<O
     Ok(Outcome { name: scenario.name, truth, verdicts, faults, verdict_after, seen, since })
 }
 
+/// The same until the deed came about, or often enough that something else than a busy machine is in its way. What is said
+/// of a deed is judged once; only what never happened is tried again.
+fn hold_until_done(scenario: &Scenario, family: Family, observer: &Observer) -> Result<Outcome> {
+    for attempt in 1..TRIES {
+        match hold(scenario, family, observer) {
+            Err(error) => println!("{}: attempt {attempt} of {TRIES}: {error:#}", scenario.name),
+            outcome => return outcome,
+        }
+        interrupt::check()?;
+    }
+    hold(scenario, family, observer)
+}
+
 /// For a test: acts the scenario under an observer of its own, and panics with the whole story if it is misnamed.
 ///
 /// Without root there is no lab, and the test says so.
@@ -155,7 +171,7 @@ fn try_together(names: &[&str], family: Family) -> Result<Vec<String>> {
             let observer = &observer;
             let one = |scenario: &Scenario| {
                 let scenario = *scenario;
-                (scope.spawn(move || hold(&scenario, family, observer)), scenario.name)
+                (scope.spawn(move || hold_until_done(&scenario, family, observer)), scenario.name)
             };
             let running: Vec<_> = group.iter().map(one).collect();
             running.into_iter().map(|(trial, name)| (trial.join(), name)).collect::<Vec<_>>()
@@ -202,7 +218,7 @@ pub(crate) fn try_alone(name: &str, family: Family) -> Result<Outcome> {
     let scenario = scenario::named(name)?;
     let recording = Recording::of(&recording_of(name, family))?;
     let mut observer = Observer::observe_with(&recording.arguments()?)?;
-    let mut outcome = hold(&scenario, family, &observer)?;
+    let mut outcome = hold_until_done(&scenario, family, &observer)?;
     let (status, summary) = observer.finish()?;
     outcome.judge_aftermath(&observer);
     if !status.success() || summary.is_none() {

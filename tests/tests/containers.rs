@@ -1,22 +1,18 @@
 //! A verdict names the pods of both ends.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use lab::backend::{Backend, Kind};
 use lab::cgroup::Cgroup;
-use lab::client::Client;
+use lab::ground::Ground;
 use lab::lock::MachineLock;
-use lab::nginx::{Nginx, Settings};
+use lab::nginx::Settings;
 use lab::observer::Observer;
 use lab::programs::has_root;
-use lab::stage::{BACKEND_PORT, FRONT_PORT};
-use lab::topology::{Family, Shape, Topology};
 
 /// How long a verdict may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,21 +30,17 @@ fn a_reset_between_two_containers_names_both() {
 
 fn between_containers() -> Result<()> {
     let _machine = MachineLock::take()?;
-    let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
-    let logs = pod_logs(scratch.path())?;
+    let ground = Ground::new()?;
+    let logs = pod_logs(ground.scratch())?;
     let uid = UID.replace('-', "_");
     let class = "kubepods.slice/kubepods-burstable.slice";
     let pod = Cgroup::new(&format!("{class}/kubepods-burstable-pod{uid}.slice/cri-containerd-{PROXY}.scope"))?;
     let container = Cgroup::new(&format!("system.slice/docker-{BACKEND}.scope"))?;
-    let net = Topology::build(Shape::Loopback, Family::V4, scratch.path())?;
-    let server = SocketAddr::new(net.backend_address(), BACKEND_PORT);
-    let front = SocketAddr::new(net.front_address(), FRONT_PORT);
-    let _backend = container.around(|| Backend::start(&Kind::Fault(&[]), net.backend(), server, scratch.path()))?;
-    let dir = scratch.path().join("nginx");
-    let _nginx = pod.around(|| Nginx::start(net.proxy(), &dir, &Settings::default(), front, &[server]))?;
+    let _backend = container.around(|| ground.backend(&[]))?;
+    let _nginx = pod.around(|| ground.nginx(&Settings::default()))?;
 
     let observer = Observer::observe_with(&["--pod-logs", logs.to_str().context("not UTF-8")?])?;
-    Client::inside(net.proxy(), front)?.post("/linger0", "x")?;
+    ground.client()?.post("/linger0", "x")?;
     let upstream = |line: &Value| line["type"] == "verdict" && line["leg"] == "upstream";
     let verdict = observer.wait_for_json(0, PATIENCE, upstream)?;
     let named = json!({ "uid": UID, "name": "web-7d9c", "namespace": "shop", "container": "nginx" });

@@ -11,16 +11,13 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use lab::backend::{Backend, Kind};
-use lab::boxed::BoxedNginx;
 use lab::child::{Child, Launch};
 use lab::client::Client;
 use lab::enter;
+use lab::ground::Ground;
 use lab::lock::MachineLock;
 use lab::nginx::Settings;
 use lab::programs;
-use lab::stage::{BACKEND_PORT, FRONT_PORT};
-use lab::topology::{Family, Shape, Topology};
 
 /// How long the container may take for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,17 +43,14 @@ fn a_container_with_the_rights_of_the_manifest_says_why_a_backend_behind_nginx_i
 fn judge(bundle: &Path, runtime: &Path) -> Result<()> {
     let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
     let container = Container::run(bundle, runtime, scratch.path())?;
-    let net = Topology::build(Shape::Loopback, Family::V4, scratch.path())?;
-    let server = SocketAddr::new(net.backend_address(), BACKEND_PORT);
-    let front = SocketAddr::new(net.front_address(), FRONT_PORT);
-    let _backend = Backend::start(&Kind::Fault(&[]), net.backend(), server, scratch.path())?;
-    let dir = scratch.path().join("nginx");
-    let _nginx = BoxedNginx::start(net.proxy(), &dir, &Settings::default(), front, &[server])?;
+    let ground = Ground::new()?;
+    let _backend = ground.backend(&[])?;
+    let _nginx = ground.boxed_nginx(&Settings::default())?;
 
-    let status = Client::inside(net.proxy(), front)?.post("/linger0", "x")?.status;
+    let status = ground.client()?.post("/linger0", "x")?.status;
     ensure!(status == 502, "the lab itself: nginx answered {status}");
     let labels = [r#"cause="backend_abort""#, r#"impact="request_failed""#, r#"upstream="backend""#];
-    let server = format!(r#"server="{server}""#);
+    let server = format!(r#"server="{}""#, ground.server());
     let is_it = |line: &str| {
         let named = labels.iter().chain([&&*server]).all(|label| line.contains(label));
         line.starts_with("reset_observer_verdicts_total{") && named
@@ -77,7 +71,7 @@ fn judge(bundle: &Path, runtime: &Path) -> Result<()> {
     let held = ["Uid:\t65532", "CapEff:\t0000000000080004", "NoNewPrivs:\t1", "Seccomp:\t2"];
     let missing: Vec<&&str> = held.iter().filter(|line| !status.contains(**line)).collect();
     ensure!(missing.is_empty(), "{missing:?} is not so in {status}");
-    storm(&container, &net)?;
+    storm(&container, &ground)?;
     container.end()?;
     let state = fs::read_to_string(bundle.join("node/var/lib/reset-observer/state.json"))?;
     ensure!(state.starts_with('{'), "no state was kept: {state}");
@@ -85,9 +79,9 @@ fn judge(bundle: &Path, runtime: &Path) -> Result<()> {
 }
 
 /// Twice what a storm of resets makes it hold fits into the manifest's limit, kernel memory of its programs included.
-fn storm(container: &Container, net: &Topology) -> Result<()> {
-    let nobody = SocketAddr::new(net.backend_address(), 4000);
-    net.proxy().inside(|| {
+fn storm(container: &Container, ground: &Ground) -> Result<()> {
+    let nobody = SocketAddr::new(ground.server().ip(), 4000);
+    ground.net().inside(|| {
         for _ in 0..KNOCKS {
             ensure!(TcpStream::connect(nobody).is_err(), "the lab itself: somebody listens at {nobody}");
         }

@@ -2,7 +2,6 @@
 //! defaults make possible, and whose resets are.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,16 +10,14 @@ use reset_observer::nginx::config::defaults;
 use reset_observer::nginx::config::pass::Protocol;
 use reset_observer::nginx::config::running::Running;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use lab::backend::{Backend, Kind};
+use lab::backend::Backend;
 use lab::client::Client;
+use lab::ground::Ground;
 use lab::lock::MachineLock;
 use lab::nginx::{Nginx, Settings};
 use lab::observer::Observer;
 use lab::programs::{self, has_root};
-use lab::stage::{BACKEND_PORT, FRONT_PORT};
-use lab::topology::{Family, Shape, Topology};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -28,33 +25,25 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct Place {
     nginx: Nginx,
     backend: Backend,
-    net: Topology,
-    server: SocketAddr,
-    front: SocketAddr,
-    _scratch: TempDir,
+    ground: Ground,
 }
 
 impl Place {
     fn new(program: &Path, backend: &'static [&'static str]) -> Result<Self> {
-        let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
-        let net = Topology::build(Shape::Loopback, Family::V4, scratch.path())?;
-        let server = SocketAddr::new(net.backend_address(), BACKEND_PORT);
-        let front = SocketAddr::new(net.front_address(), FRONT_PORT);
-        let backend = Backend::start(&Kind::Fault(backend), net.backend(), server, scratch.path())?;
-        let dir = scratch.path().join("nginx");
-        let settings = Settings { workers: 2, keepalive: 0, ..Settings::default() };
-        let nginx = Nginx::start_program(program, net.proxy(), &dir, &settings, front, &[server])?;
-        let file = dir.join("nginx.conf");
+        let ground = Ground::new()?;
+        let backend = ground.backend(backend)?;
+        let nginx = ground.nginx_of(program, &Settings { workers: 2, keepalive: 0, ..Settings::default() })?;
+        let file = ground.nginx_dir().join("nginx.conf");
         let told = fs::read_to_string(&file)?;
         let told = told.replace("proxy_http_version 1.1;", "").replace("proxy_set_header Connection \"\";", "");
         ensure!(!told.contains("keepalive") && !told.contains("version"), "the lab itself: {told}");
         fs::write(&file, told)?;
         nginx.reload()?;
-        Ok(Self { nginx, backend: backend.context("no backend")?, net, server, front, _scratch: scratch })
+        Ok(Self { nginx, backend, ground })
     }
 
     fn client(&self) -> Result<Client> {
-        Client::inside(self.net.proxy(), self.front)
+        self.ground.client()
     }
 
     /// The worker that logged the request with this path.
@@ -121,7 +110,11 @@ fn race(newest: &Path) -> Result<()> {
     // On a busy machine the line may come too late for the verdict.
     let impact = verdict["impact"].as_str();
     assert!(impact.is_some_and(|impact| ["request_retried", "unknown"].contains(&impact)), "{verdict}");
-    assert_eq!(verdict["upstream"], json!({ "name": "backend", "server": place.server.to_string() }), "{verdict}");
+    assert_eq!(
+        verdict["upstream"],
+        json!({ "name": "backend", "server": place.ground.server().to_string() }),
+        "{verdict}"
+    );
     Ok(())
 }
 
@@ -163,7 +156,11 @@ fn reset_some(place: &Place, observer: &Observer, first: usize) -> Result<usize>
             "name": "nginx", "role": "worker", "pid": worker, "inner_pid": worker, "master": place.nginx.master(),
         });
         assert_eq!(verdict["process"], process, "{verdict}");
-        assert_eq!(verdict["upstream"], json!({ "name": "backend", "server": place.server.to_string() }), "{verdict}");
+        assert_eq!(
+            verdict["upstream"],
+            json!({ "name": "backend", "server": place.ground.server().to_string() }),
+            "{verdict}"
+        );
         assert_eq!(verdict["cause"], "backend_abort", "{verdict}");
         let line = &verdict["request"]["line"];
         assert!(line.is_null() || *line == format!("POST {path} HTTP/1.1"), "{verdict}");

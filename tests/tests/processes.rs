@@ -3,25 +3,21 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use lab::backend::{Backend, Kind};
-use lab::boxed::{BoxedNginx, inner_pid};
+use lab::backend::Backend;
+use lab::boxed::inner_pid;
 use lab::child::Launch;
-use lab::client::Client;
+use lab::ground::Ground;
 use lab::lock::MachineLock;
 use lab::nginx::{Nginx, Settings};
 use lab::observer::Observer;
 use lab::programs::{self, has_root};
-use lab::stage::{BACKEND_PORT, FRONT_PORT};
-use lab::topology::{Family, Shape, Topology};
 
 /// How long a verdict may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,36 +35,25 @@ const TWO_WORKERS: Settings = Settings {
 /// A backend and room for a proxy in front of it.
 struct Place {
     _backend: Backend,
-    net: Topology,
-    server: SocketAddr,
-    front: SocketAddr,
-    scratch: TempDir,
+    ground: Ground,
 }
 
 impl Place {
     fn new() -> Result<Self> {
-        let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
-        let net = Topology::build(Shape::Loopback, Family::V4, scratch.path())?;
-        let server = SocketAddr::new(net.backend_address(), BACKEND_PORT);
-        let front = SocketAddr::new(net.front_address(), FRONT_PORT);
-        let backend = Backend::start(&Kind::Fault(&[]), net.backend(), server, scratch.path())?;
-        Ok(Self { _backend: backend.context("no backend")?, net, server, front, scratch })
-    }
-
-    fn dir(&self) -> std::path::PathBuf {
-        self.scratch.path().join("nginx")
+        let ground = Ground::new()?;
+        Ok(Self { _backend: ground.backend(&[])?, ground })
     }
 
     fn nginx(&self, program: &Path) -> Result<Nginx> {
-        Nginx::start_program(program, self.net.proxy(), &self.dir(), &TWO_WORKERS, self.front, &[self.server])
+        self.ground.nginx_of(program, &TWO_WORKERS)
     }
 
     /// Has the backend reset a request that is not tried again; gives the verdict on the proxy's end.
     fn reset(&self, observer: &Observer, leg: &str) -> Result<Value> {
         let since = observer.bookmark();
         // A proxy without HTTP has no answer.
-        let _ = Client::inside(self.net.proxy(), self.front)?.post("/linger0", "x");
-        let to_server = json!(self.server.port());
+        let _ = self.ground.client()?.post("/linger0", "x");
+        let to_server = json!(self.ground.server().port());
         let wanted =
             |line: &Value| line["type"] == "verdict" && line["remote"]["port"] == to_server && line["leg"] == leg;
         observer.wait_for_json(since, PATIENCE, wanted)
@@ -131,7 +116,7 @@ fn renamed() -> Result<()> {
     let _machine = MachineLock::take()?;
     let observer = Observer::observe()?;
     let place = Place::new()?;
-    let program = place.scratch.path().join("edge-proxy");
+    let program = place.ground.scratch().join("edge-proxy");
     fs::copy(programs::nginx()?, &program)?;
     let nginx = place.nginx(&program)?;
     let verdict = place.reset(&observer, "upstream")?;
@@ -150,7 +135,7 @@ fn in_a_pid_namespace_and_across_a_binary_upgrade_both_ids_of_the_worker_are_rig
 fn upgrade_in_a_box() -> Result<()> {
     let _machine = MachineLock::take()?;
     let place = Place::new()?;
-    let nginx = BoxedNginx::start(place.net.proxy(), &place.dir(), &TWO_WORKERS, place.front, &[place.server])?;
+    let nginx = place.ground.boxed_nginx(&TWO_WORKERS)?;
     let observer = Observer::observe()?;
     let [old] = nginx.masters()[..] else { anyhow::bail!("{:?}", nginx.masters()) };
     let check = |masters: &[u32]| -> Result<()> {
@@ -182,15 +167,16 @@ fn another_proxy_is_observed_if_it_is_named_and_only_then() {
 fn generic() -> Result<()> {
     let _machine = MachineLock::take()?;
     let place = Place::new()?;
-    let listen = format!("TCP-LISTEN:{},bind={},fork,reuseaddr", place.front.port(), place.front.ip());
+    let listen =
+        format!("TCP-LISTEN:{},bind={},fork,reuseaddr", place.ground.front().port(), place.ground.front().ip());
     // One process for each connection, most of which are gone before anybody can look at them.
     let socat = Launch::new("socat", "socat")
-        .inside(place.net.proxy())
+        .inside(place.ground.net())
         .arg(listen)
-        .arg(format!("TCP:{}", place.server))
+        .arg(format!("TCP:{}", place.ground.server()))
         .start()?;
     let deadline = Instant::now() + PATIENCE;
-    while !place.net.proxy().listens(place.front.port())? {
+    while !place.ground.net().listens(place.ground.front().port())? {
         ensure!(Instant::now() < deadline, "the lab itself: socat does not listen: {:?}", socat.stderr.all());
         // socat does not tell when it is ready.
         thread::sleep(Duration::from_millis(5));
@@ -204,7 +190,7 @@ fn generic() -> Result<()> {
         let verdict = place.reset(&observer, "upstream")?;
         assert_eq!(verdict["process"]["name"], "socat", "{verdict}");
         assert_eq!(verdict["process"]["role"], "worker", "{verdict}");
-        assert_eq!(verdict["upstream"]["server"], place.server.to_string(), "{verdict}");
+        assert_eq!(verdict["upstream"]["server"], place.ground.server().to_string(), "{verdict}");
         assert_eq!(verdict["cause"], "backend_abort", "{verdict}");
     }
     Ok(())

@@ -10,17 +10,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use lab::backend::{Backend, Kind};
+use lab::backend::Backend;
 use lab::client::Client;
+use lab::ground::Ground;
 use lab::lock::MachineLock;
 use lab::namespace::Namespace;
 use lab::nginx::{Nginx, Settings};
 use lab::observer::Observer;
 use lab::programs::has_root;
-use lab::stage::{BACKEND_PORT, FRONT_PORT};
-use lab::topology::{Family, Shape, Topology};
+use lab::stage::BACKEND_PORT;
 
 /// Clients of nginx, each with a connection to the backend of its own.
 const CLIENTS: usize = 1_000;
@@ -53,31 +52,24 @@ const SETTINGS: Settings = Settings {
 struct Place {
     _nginx: Nginx,
     backend: Backend,
-    net: Topology,
-    front: SocketAddr,
-    server: SocketAddr,
-    _scratch: TempDir,
+    ground: Ground,
 }
 
 impl Place {
     fn new() -> Result<Self> {
-        let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
-        let net = Topology::build(Shape::Loopback, Family::V4, scratch.path())?;
-        let server = SocketAddr::new(net.backend_address(), BACKEND_PORT);
-        let front = SocketAddr::new(net.front_address(), FRONT_PORT);
-        let backend = Backend::start(&Kind::Fault(&[]), net.backend(), server, scratch.path())?;
-        let dir = scratch.path().join("nginx");
-        let nginx = Nginx::start(net.proxy(), &dir, &SETTINGS, front, &[server])?;
-        let file = dir.join("nginx.conf");
+        let ground = Ground::new()?;
+        let backend = ground.backend(&[])?;
+        let nginx = ground.nginx(&SETTINGS)?;
+        let file = ground.nginx_dir().join("nginx.conf");
         let roomy = "worker_connections 8192;";
         fs::write(&file, fs::read_to_string(&file)?.replace("worker_connections 512;", roomy))?;
         nginx.reload()?;
-        Ok(Self { _nginx: nginx, backend: backend.context("no backend")?, net, front, server, _scratch: scratch })
+        Ok(Self { _nginx: nginx, backend, ground })
     }
 
     /// Clients whose requests are all under way at once, so that nginx opens a connection for each, and keeps it.
     fn crowd_of_clients(&self) -> Result<Vec<Client>> {
-        let connect = |_| Client::inside(self.net.proxy(), self.front);
+        let connect = |_| self.ground.client();
         let mut clients: Vec<Client> = (0..CLIENTS).map(connect).collect::<Result<_>>()?;
         clients.iter_mut().try_for_each(|client| client.send("GET", "/delay/3000", ""))?;
         for client in &mut clients {
@@ -88,7 +80,7 @@ impl Place {
 
     /// The process that holds each of nginx's ends, as ss(8) knows it.
     fn holders(&self) -> Result<HashMap<u16, u32>> {
-        let table = self.net.proxy().run("ss", &["-tnpHO", &format!("dst {}", self.server)], "")?;
+        let table = self.ground.net().run("ss", &["-tnpHO", &format!("dst {}", self.ground.server())], "")?;
         let holder = |line: &str| {
             let port = line.split_whitespace().nth(3)?.rsplit(':').next()?.parse().ok()?;
             Some((port, line.split("pid=").nth(1)?.split(',').next()?.parse().ok()?))
@@ -114,7 +106,7 @@ fn ten_thousand() -> Result<()> {
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
     let place = Place::new()?;
     let mut clients = place.crowd_of_clients()?;
-    let others = others(place.net.proxy(), place.front)?;
+    let others = others(place.ground.net(), place.ground.front())?;
     let holders = place.holders()?;
     let open = clients.len() + holders.len() + others.len();
     ensure!(open >= 10_000, "the lab itself: only {open} connections are open");
@@ -158,7 +150,11 @@ fn check_resets(place: &Place, observer: &Observer, holders: &HashMap<u16, u32>,
         let verdict = observer.wait_for_json(0, PATIENCE, is_on)?;
         assert_eq!(verdict["leg"], "upstream", "{verdict}");
         assert_eq!(verdict["process"]["pid"], *worker, "{verdict}");
-        assert_eq!(verdict["upstream"], json!({ "name": "backend", "server": place.server.to_string() }), "{verdict}");
+        assert_eq!(
+            verdict["upstream"],
+            json!({ "name": "backend", "server": place.ground.server().to_string() }),
+            "{verdict}"
+        );
         workers.insert(worker);
     }
     let spent = cpu_time(observer.pid())?.saturating_sub(cpu);

@@ -22,6 +22,10 @@ const ROUND_TRIPS_OF_OPENING: u32 = 3;
 /// The same for round trips within one host.
 const SHORTEST_OPENING: Duration = Duration::from_millis(5);
 
+/// The same where the backend's own socket says that of the request nothing was ever read: on a busy host, the
+/// application may come to it later.
+const LONGEST_UNREAD: Duration = Duration::from_secs(1);
+
 /// The kernel waits this long at least before it sends again ([`TCP_RTO_MIN`]).
 ///
 /// [`TCP_RTO_MIN`]: https://github.com/torvalds/linux/blob/v6.12/include/net/tcp.h#L142
@@ -132,11 +136,13 @@ impl<'a> Facts<'a> {
         self.flight_never_acked() && fin.zip(sent).is_some_and(|(fin, sent)| sent > fin)
     }
 
-    /// Cut within a few round trips of being opened.
+    /// Cut within a few round trips of being opened, or as soon as the application came to it.
     pub(super) fn cut_when_opened(&self) -> bool {
         let Some((opened, record)) = self.case.connection.opened_at().zip(self.decisive) else { return false };
         let rtt = self.snapshot.and_then(|snapshot| snapshot.rtt_min).unwrap_or_default();
-        record.at.since(opened) <= (rtt * ROUND_TRIPS_OF_OPENING).max(SHORTEST_OPENING)
+        let unread = !self.nothing_sent() && self.peer_read_nothing() == Some(true);
+        let shortest = if unread { LONGEST_UNREAD } else { SHORTEST_OPENING };
+        record.at.since(opened) <= (rtt * ROUND_TRIPS_OF_OPENING).max(shortest)
     }
 
     pub(super) fn idle_timeout(&self) -> Option<IdleTimeout> {

@@ -138,7 +138,13 @@ fn a_first_request_that_was_read_and_not_answered_was_aborted_not_turned_away() 
     assert_eq!(says([fin(1002, read)]).0, Cause::BackendAbort);
     let mut unread = peer_reset(1002);
     unread.record.snapshot = Some(Snapshot { bytes_received: 73, unread: 73, ..read });
-    assert_eq!(says([unread, reset(1002, TcpState::Established, read)]).0, Cause::ConnectionLimit);
+    assert_eq!(says([unread.clone(), reset(1002, TcpState::Established, read)]).0, Cause::ConnectionLimit);
+    unread.record.at = at(1_400);
+    let late = reset(1_400, TcpState::Established, read);
+    assert_eq!(says([unread.clone(), late.clone()]).0, Cause::ConnectionLimit, "a busy application came to it late");
+    assert_eq!(says([late]).0, Cause::BackendAbort, "whether it was read is not known");
+    unread.record.at = at(4_000);
+    assert_eq!(says([unread, reset(4_000, TcpState::Established, read)]).0, Cause::BackendAbort, "not at once");
 }
 
 #[test]

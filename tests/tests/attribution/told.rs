@@ -1,23 +1,20 @@
 //! What nginx was told is odd, or broken, or not what its files say any more: it is said, and verdicts come all the same.
 
 use std::fs::{self, File};
-use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use lab::backend::{Backend, Kind};
-use lab::client::Client;
+use lab::backend::Backend;
+use lab::ground::Ground;
 use lab::lock::MachineLock;
 use lab::nginx::{Nginx, Settings};
 use lab::observer::Observer;
 use lab::programs::has_root;
-use lab::stage::{BACKEND_PORT, FRONT_PORT};
-use lab::topology::{Family, Shape, Topology};
+use lab::stage::BACKEND_PORT;
 
 const NOBODY: u32 = 65_534;
 
@@ -27,26 +24,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct Place {
     nginx: Nginx,
     _backend: Backend,
-    net: Topology,
-    server: SocketAddr,
-    front: SocketAddr,
-    scratch: TempDir,
+    ground: Ground,
 }
 
 impl Place {
     fn new() -> Result<Self> {
-        let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
-        let net = Topology::build(Shape::Loopback, Family::V4, scratch.path())?;
-        let server = SocketAddr::new(net.backend_address(), BACKEND_PORT);
-        let front = SocketAddr::new(net.front_address(), FRONT_PORT);
-        let backend = Backend::start(&Kind::Fault(&[]), net.backend(), server, scratch.path())?;
-        let dir = scratch.path().join("nginx");
-        let nginx = Nginx::start(net.proxy(), &dir, &Settings::default(), front, &[server])?;
-        Ok(Self { nginx, _backend: backend.context("no backend")?, net, server, front, scratch })
+        let ground = Ground::new()?;
+        let backend = ground.backend(&[])?;
+        Ok(Self { nginx: ground.nginx(&Settings::default())?, _backend: backend, ground })
     }
 
     fn file(&self) -> PathBuf {
-        self.scratch.path().join("nginx/nginx.conf")
+        self.ground.nginx_dir().join("nginx.conf")
     }
 
     fn text(&self) -> Result<String> {
@@ -67,14 +56,14 @@ impl Place {
     fn reset(&self, observer: &Observer) -> Result<Value> {
         let since = observer.bookmark();
         let [worker] = self.nginx.workers()?[..] else { anyhow::bail!("the lab itself: not one worker") };
-        Client::inside(self.net.proxy(), self.front)?.post("/linger0", "x")?;
+        self.ground.client()?.post("/linger0", "x")?;
         let is_on = |line: &Value| line["type"] == "verdict" && line["leg"] == "upstream";
         let verdict = observer.wait_for_json(since, PATIENCE, is_on)?;
         let process = json!({
             "name": "nginx", "role": "worker", "pid": worker, "inner_pid": worker, "master": self.nginx.master(),
         });
         assert_eq!(verdict["process"], process, "{verdict}");
-        assert_eq!(verdict["upstream"]["server"], self.server.to_string(), "{verdict}");
+        assert_eq!(verdict["upstream"]["server"], self.ground.server().to_string(), "{verdict}");
         assert_eq!(verdict["cause"], "backend_abort", "{verdict}");
         Ok(verdict)
     }
@@ -99,7 +88,7 @@ fn a_server_in_two_blocks_is_said_to_be_in_both_and_a_log_that_cannot_be_followe
 fn two_blocks_and_no_log() -> Result<()> {
     let _machine = MachineLock::take()?;
     let place = Place::new()?;
-    let server = place.server;
+    let server = place.ground.server();
     let twice = format!("upstream a {{ server {server}; }}\n  upstream b {{");
     let text = place.text()?.replace("upstream backend {", &twice).replace("://backend", "://b");
     fs::write(place.file(), text)?;
