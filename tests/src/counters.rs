@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 
 use crate::namespace::Namespace;
 
+pub mod tally;
+
 /// The counters of one namespace at one moment, named as `nstat` names them (`TcpOutRsts`, `TcpExtTCPAbortOnClose`).
 #[derive(Debug, Clone, Default)]
 pub struct Counters(BTreeMap<String, u64>);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use lab::counters::Counters;
+use lab::counters::tally::Tally;
 use lab::lock::MachineLock;
 use lab::namespace::Namespace;
 use lab::observer::Daemon;
@@ -23,7 +23,6 @@ const KNOCKS: u64 = 100_000;
 /// Requests that the backend aborts meanwhile, each with a reset.
 const ABORTS: u64 = 30;
 
-const RESETS_SENT: (&str, &str) = ("reset_observer_resets_total", "direction=\"sent\"");
 const VERDICTS: (&str, &str) = ("reset_observer_verdicts_total", "cause=\"backend_abort\"");
 const NOT_DETAILED: (&str, &str) = ("reset_observer_records_lost_total", "stage=\"socketless_rate\"");
 const RING_FULL: (&str, &str) = ("reset_observer_records_lost_total", "stage=\"ring\"");
@@ -39,7 +38,7 @@ fn storm() -> Result<()> {
     let _machine = MachineLock::take()?;
     let stage = Stage::set_up(&(scenario::named("abort_linger0")?.plan)(Family::V4))?;
     let mut daemon = Daemon::start()?;
-    let before = sent(&stage)?;
+    let before = Tally::settled(&daemon)?;
     let closed = SocketAddr::new(stage.server().ip(), 4000);
     thread::scope(|scope| {
         let knocks = scope.spawn(|| knock(stage.net().proxy(), closed));
@@ -49,10 +48,10 @@ fn storm() -> Result<()> {
         }
         knocks.join().expect("knocking does not panic")
     })?;
-    let kernel = sent(&stage)? - before;
-    ensure!(kernel >= KNOCKS + ABORTS, "the lab itself: only {kernel} resets were sent");
     wait_for(&daemon, VERDICTS, ABORTS)?;
-    wait_for(&daemon, RESETS_SENT, kernel)?;
+    let (kernel, metric) = Tally::settled(&daemon)?.since(&before);
+    ensure!(kernel >= KNOCKS + ABORTS, "the lab itself: only {kernel} resets were sent");
+    ensure!(kernel == metric, "the kernel sent {kernel} resets, the metrics say {metric}");
     let (rate, ring) = (read(&daemon, NOT_DETAILED)?, read(&daemon, RING_FULL)?);
     ensure!(rate > 0, "a storm of {KNOCKS} was detailed whole");
     ensure!(ring == 0, "{ring} records found the ring full");
@@ -68,11 +67,6 @@ fn knock(from: &Namespace, at: SocketAddr) -> Result<()> {
         }
         Ok(())
     })
-}
-
-/// `TcpOutRsts` of the proxy's and the backend's namespaces.
-fn sent(stage: &Stage) -> Result<u64> {
-    stage.net().namespaces().iter().map(|net| Ok(Counters::of(net)?.get("TcpOutRsts"))).sum()
 }
 
 fn read(daemon: &Daemon, (metric, label): (&str, &str)) -> Result<u64> {
