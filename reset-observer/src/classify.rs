@@ -37,13 +37,17 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 34] = [
+const RULES: [Rule; 38] = [
     proxy::worker_died,
     proxy::refused_in_turns,
     proxy::handshake_refused,
     proxy::handshake_given_up,
     proxy::client_reset,
+    race::told_to_go_away,
+    backend::rejected,
+    race::swallowed_after_the_fin,
     proxy::cut_for_a_logged_reason,
+    proxy::upload_given_up,
     idle::said_farewell,
     idle::farewells_crossed,
     idle::met_no_socket,

@@ -76,6 +76,12 @@ pub(super) fn turned_away_with_fin(facts: &Facts<'_>) -> Option<Decision> {
     turned_away(facts)
 }
 
+/// Over HTTP/2 the backend said itself that it does not take the request, and for which error.
+pub(super) fn rejected(facts: &Facts<'_>) -> Option<Decision> {
+    let lives = facts.peer_exit().is_none() && !facts.server_vanished();
+    (facts.log_says_rejected() && lives).then(|| facts.decide(Cause::BackendAbort, Confidence::Medium)).flatten()
+}
+
 /// The request had reached the backend's kernel, no or half a response came, and the backend ended the connection while
 /// the server went on.
 pub(super) fn aborted(facts: &Facts<'_>) -> Option<Decision> {

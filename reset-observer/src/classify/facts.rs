@@ -8,7 +8,10 @@ mod round_trip;
 mod tls;
 
 use crate::{
-    correlate::{Case, IdleTimeout, learned::farewell_unread},
+    correlate::{
+        Case, IdleTimeout,
+        learned::{LONGEST_FAREWELL, farewell_unread},
+    },
     record::{Event, Exit, KernelTime, LastPayload, Packet, Record, Snapshot, TcpState},
     verdict::{Impact, Leg},
 };
@@ -33,6 +36,9 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// nginx counts its timers in milliseconds, from the start of a turn of its event loop.
 const TIMER_EARLY: Duration = Duration::from_millis(10);
+
+/// A response that did not come for so long is awaited, not just over.
+const LONG_DUE: Duration = Duration::from_secs(1);
 
 /// How late a busy worker may be.
 const TIMER_LATE: Duration = Duration::from_millis(50);
@@ -245,6 +251,14 @@ impl<'a> Facts<'a> {
         let waited = sent.is_none_or(|sent| given_up.at.since(sent) >= SHORTEST_TIMEOUT);
         let again = waited && self.snapshot.is_some_and(|snapshot| snapshot.total_retransmits > 0);
         self.flight_never_acked() && (again || matches!(given_up.event, Event::Failed { .. }))
+    }
+
+    /// Much of what was sent is not acknowledged, and nothing came for long that could have been an answer to it.
+    pub(super) fn upload_under_way(&self) -> bool {
+        self.snapshot.is_some_and(|snapshot| {
+            let due = snapshot.since_last_receive.is_some_and(|since| since >= LONG_DUE);
+            !snapshot.flight_never_acked && snapshot.unacked > LONGEST_FAREWELL && due
+        })
     }
 
     /// nginx closed when one of its configured timeouts was over.

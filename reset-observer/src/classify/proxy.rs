@@ -101,6 +101,20 @@ pub(super) fn cut_for_a_logged_reason(facts: &Facts<'_>) -> Option<Decision> {
     facts.log_says_response_refused().then(|| facts.decide(Cause::Unknown, Confidence::Low)).flatten()
 }
 
+/// nginx had closed with much of a request on its way, of which the backend took no more, and the backend's reset answers
+/// that: it gave up, for a client that left or because nothing moved for `proxy_send_timeout`.
+pub(super) fn upload_given_up(facts: &Facts<'_>) -> Option<Decision> {
+    let closed =
+        facts.closed_by_this_end_first() && facts.reset_received() && facts.case.connection.abandoned().is_none();
+    if !closed || !facts.upload_under_way() || facts.leg() != Leg::Upstream {
+        return None;
+    }
+    if facts.case.client_left {
+        return facts.decide_by(Evidence::ClientLeftBefore, Cause::ClientAbort, Confidence::Medium);
+    }
+    facts.decide_by(Evidence::ClosedByProxy, Cause::ProxyTimeout, Confidence::Low)
+}
+
 /// This end sent the reset and the peer had sent nothing that ends a connection.
 pub(super) fn reset_by_this_end(facts: &Facts<'_>) -> Option<Decision> {
     let connection = &facts.case.connection;

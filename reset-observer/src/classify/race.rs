@@ -2,7 +2,7 @@
 
 use super::{Decision, backend::in_use, facts::Facts};
 use crate::{
-    record::Record,
+    record::{Exit, Record},
     verdict::{Cause, Confidence},
 };
 
@@ -26,6 +26,43 @@ pub(super) fn closed_while_the_request_crossed(facts: &Facts<'_>) -> Option<Deci
     let sure = facts.reuse().is_some() && !in_use(facts);
     let confidence = if sure { Confidence::High } else { Confidence::Medium };
     facts.decide(Cause::KeepaliveRace, confidence)
+}
+
+/// Over HTTP/2 a server that closes says GOAWAY first, with the last request that it took, and nginx logs that it was not
+/// this one. For idleness, in the usual case: a connection that has grown old, or a stop, is ended in the same words. Some
+/// name an error (gRPC's own server does, of an idle connection); that was not this request's if it had not come yet.
+pub(super) fn told_to_go_away(facts: &Facts<'_>) -> Option<Decision> {
+    let before_the_request = facts.log_says_rejected() && facts.flight_never_acked();
+    if !facts.log_says_went_away() && !before_the_request {
+        return None;
+    }
+    let cause = match facts.peer_exit() {
+        Some(exit) if !exit.in_good_order() => Cause::BackendCrash,
+        // Who says that he goes, and is gone, was stopped.
+        Some(_) => Cause::BackendRestart,
+        None if facts.server_vanished() => Cause::BackendRestart,
+        None => Cause::KeepaliveRace,
+    };
+    facts.decide(cause, Confidence::Medium)
+}
+
+/// The request was written when the FIN of the idle connection had come, and the backend's host took it without a word: a
+/// server that closes in good order reads and throws away what still comes (Apache for two seconds, and others). Only
+/// nginx's log knows of it. Over TLS the payload before the FIN may have been a ticket after the request, of a server that
+/// then gave no answer.
+pub(super) fn swallowed_after_the_fin(facts: &Facts<'_>) -> Option<Decision> {
+    if !facts.request_unseen() {
+        return None;
+    }
+    let timely = facts.idle_timeout().zip(facts.idle_now()).is_some_and(|(timeout, idle)| timeout.matches(idle));
+    let exit = facts.peer_exit();
+    match () {
+        () if exit.is_some_and(Exit::in_good_order) => facts.decide(Cause::BackendRestart, Confidence::Medium),
+        () if exit.is_some() || facts.server_vanished() => facts.decide(Cause::BackendCrash, Confidence::Medium),
+        () if timely => facts.decide(Cause::KeepaliveRace, Confidence::Medium),
+        () if facts.tls() == Some(false) => facts.decide(Cause::KeepaliveRace, Confidence::Low),
+        () => facts.decide(Cause::Unknown, Confidence::Low),
+    }
 }
 
 /// A reset without a FIN, at an idle gap that is the backend's own timeout: it closed with the request just arrived and

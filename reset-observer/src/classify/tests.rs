@@ -289,4 +289,6 @@ fn the_close_notify_of_this_end_is_no_request_that_was_lost() {
 }
 
 mod order;
+mod over_http2;
 mod sooner;
+mod unseen;

@@ -28,6 +28,9 @@ const PAUSED: Duration = Duration::from_secs(60);
 /// Answers that nobody asked for are dropped beyond this many.
 const MAX_ANSWERS: usize = 16_384;
 
+/// The line of an idle connection's end, which hardly ever has one, is asked for while fewer than this wait.
+const MAX_QUIET: usize = 4096;
+
 /// What is known of a connection's end from the error log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Logged {
@@ -46,7 +49,7 @@ pub struct LogDesk {
     joiner: LineJoiner,
     /// Instances of nginx whose logs are read.
     followed: HashSet<InstanceId>,
-    asked: HashMap<Ends, Ticket>,
+    asked: HashMap<Ends, (Ticket, Expectation)>,
     of_ticket: HashMap<Ticket, (Ends, InstanceId)>,
     answers: HashMap<Ends, Logged>,
     /// Cases whose time has come before their line.
@@ -87,32 +90,29 @@ impl LogDesk {
     /// Asks for the line of this event, if nginx writes one for such.
     pub fn expect(&mut self, event: &Attributed) {
         let ends = Ends::of(&event.record);
-        if self.asked.contains_key(&ends) {
+        let Some((ticket, asked)) = self.asked.get(&ends).copied() else {
+            self.ask(ends, event);
             return;
-        }
-        if let Some((expectation, instance)) = self.expectation(event).zip(event.instance) {
-            let ticket = self.joiner.expect(expectation);
-            self.answers.remove(&ends);
-            self.asked.insert(ends, ticket);
-            self.of_ticket.insert(ticket, (ends, instance));
+        };
+        if asked.ending == Ending::CutShort && left_farewell_unread(&event.record) {
+            self.joiner.withdraw(ticket, &asked);
+        } else if asked.ending == Ending::Quiet && ending(&event.record) == Some(Ending::Closed) {
+            // It was idle no longer: what is asked now is another question.
+            self.of_ticket.remove(&ticket);
+            self.joiner.withdraw(ticket, &asked);
+            self.ask(ends, event);
         }
     }
 
-    fn expectation(&self, event: &Attributed) -> Option<Expectation> {
-        let (record, worker) = (&event.record, event.process.as_ref()?);
-        // Also for an instance whose log is not read yet: it may be, by the time of the answer.
-        let instance = event.instance?;
-        if event.leg != Leg::Upstream {
-            return None;
+    fn ask(&mut self, ends: Ends, event: &Attributed) {
+        let Some((expectation, instance)) = expectation(event).zip(event.instance) else { return };
+        if expectation.ending == Ending::Quiet && self.asked.len() >= MAX_QUIET {
+            return;
         }
-        Some(Expectation {
-            instance: instance.0.into(),
-            pid: worker.inner_pid.unwrap_or(worker.pid),
-            server: record.remote,
-            ending: ending(record)?,
-            since: first_sign(record),
-            at: record.at,
-        })
+        let ticket = self.joiner.expect(expectation);
+        self.answers.remove(&ends);
+        self.asked.insert(ends, (ticket, expectation));
+        self.of_ticket.insert(ticket, (ends, instance));
     }
 
     /// Gives the case what is known of its line, or keeps it until that is known. Returns the case if it need not wait.
@@ -195,12 +195,32 @@ impl LogDesk {
     }
 }
 
+fn expectation(event: &Attributed) -> Option<Expectation> {
+    let (record, worker) = (&event.record, event.process.as_ref()?);
+    // Also for an instance whose log is not read yet: it may be, by the time of the answer.
+    let instance = event.instance?;
+    if event.leg != Leg::Upstream {
+        return None;
+    }
+    Some(Expectation {
+        instance: instance.0.into(),
+        pid: worker.inner_pid.unwrap_or(worker.pid),
+        server: record.remote,
+        ending: ending(record)?,
+        since: first_sign(record),
+        at: record.at,
+    })
+}
+
 /// How the connection ended, as far as nginx's line depends on it; `None` if nginx writes no line for it.
 fn ending(record: &Record) -> Option<Ending> {
     let after_fin = record.state_before.is_some_and(TcpState::fin_received);
     match record.event {
         Event::ResetReceived if record.state_before == Some(TcpState::SynSent) => Some(Ending::Refused),
-        Event::FinReceived if !is_outstanding(record) => received_within(record, FRESH).then_some(Ending::CutShort),
+        Event::FinReceived if !is_outstanding(record) => {
+            let ending = if received_within(record, FRESH) { Ending::CutShort } else { Ending::Quiet };
+            received_within(record, Duration::MAX).then_some(ending)
+        }
         Event::ResetReceived if !is_outstanding(record) && !after_fin => {
             received_within(record, PAUSED).then_some(Ending::CutByReset)
         }
@@ -224,6 +244,15 @@ fn was_taken(record: &Record) -> bool {
 /// More lies unread than a farewell of TLS: nginx cut a response.
 fn leaves_response_unread(record: &Record) -> bool {
     record.snapshot.is_some_and(|snapshot| snapshot.unread > LONGEST_FAREWELL)
+}
+
+/// nginx closed with the server's farewell unread: it had not read up to the FIN, and so it cannot have missed anything. It
+/// only looks at an idle connection, and writes no line when it closes that.
+fn left_farewell_unread(record: &Record) -> bool {
+    let by_close = matches!(record.event, Event::ResetSent { active: true, data_after_close: false });
+    // The FIN counts as a byte.
+    let farewell = 2..=LONGEST_FAREWELL + 1;
+    by_close && record.snapshot.is_some_and(|snapshot| farewell.contains(&snapshot.unread))
 }
 
 fn received_within(record: &Record, pause: Duration) -> bool {

@@ -71,6 +71,12 @@ closed_enum! {
         LogSaysTimedOut = "log_says_timed_out",
         /// nginx logged that the client had closed first.
         LogSaysClientLeft = "log_says_client_left",
+        /// nginx logged that a request had no answer, which it wrote when the FIN of an idle connection had come.
+        LogSaysUnanswered = "log_says_unanswered",
+        /// nginx logged that the backend had said GOAWAY, without an error, before it took the request.
+        LogSaysWentAway = "log_says_went_away",
+        /// nginx logged that the backend rejected the request, for an error that it named.
+        LogSaysRejected = "log_says_rejected",
         /// nginx logged that it did not accept what the backend sent.
         LogSaysResponseRefused = "log_says_response_refused",
         /// nginx closed first, with the request unanswered or the handshake incomplete.

@@ -74,9 +74,8 @@ fn claim(expected: &Expected, truth: &Truth, left: &mut Vec<&Verdict>) -> Readin
     };
     let found = left.iter().position(met).or_else(|| left.iter().position(wrong));
     let Some(verdict) = found.map(|index| left.remove(index)) else { return Reading::missing(expected.cause) };
-    let impact = verdict.impact.as_deref().filter(|impact| *impact != "unknown");
     let right = met(&verdict);
-    let wrong_impact = right && expected.impact.zip(impact).is_some_and(|(expected, said)| expected != said);
+    let wrong_impact = right && judge::wrong_impact(expected, verdict).is_some();
     Reading { wrong_impact, ..Reading::of(expected.cause, verdict, right) }
 }
 

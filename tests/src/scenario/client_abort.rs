@@ -52,8 +52,9 @@ const EVERY: Cells = Cells { speeches: &[Plain, Tls, Chunked, Up, Down], ..Cells
 /// Large enough as it is.
 const MIDWAY: Cells = Cells { speeches: &[Plain, Tls, Chunked], ..Cells::ANY_ROAD };
 
-/// Wherever connections are kept.
-const IGNORED: Cells = Cells { speeches: &[Plain, Tls, Chunked, Down], ..Cells::ANY_ROAD };
+/// Wherever connections are kept. Not with an answer that does not fit into the client's socket: nginx closes the backend's
+/// connection when it cannot write any more (`p->downstream_error`), whatever it is told to ignore.
+const IGNORED: Cells = Cells { speeches: &[Plain, Tls, Chunked], ..Cells::ANY_ROAD };
 
 /// How long the backend works on the request.
 const WORK: Duration = Duration::from_millis(250);

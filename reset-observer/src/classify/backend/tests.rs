@@ -42,6 +42,7 @@ fn who_spoke_but_had_not_answered_when_it_closed_aborted_and_only_the_log_tells(
     assert_eq!(classify(&case).cause, Cause::IdleClose);
     let mut line = joined();
     (line.kind, line.action) = (Some(Kind::PrematurelyClosed), Some(Action::ReadingResponseHeader));
+    line.over_http2 = true;
     let decision = classify(&Case { logged: Logged::Line(Box::new(line)), ..case });
     assert_eq!((decision.cause, decision.confidence), (Cause::BackendAbort, Confidence::Medium));
 }

@@ -2,6 +2,7 @@
 
 use super::Facts;
 use crate::{
+    classify::backend::in_use,
     correlate::Logged,
     nginx::error_log::{
         impact::{FailedTry, impact},
@@ -32,12 +33,23 @@ impl Facts<'_> {
         matches!(self.logged_kind(), Some(Kind::ClientClosed | Kind::ClientTimedOut))
     }
 
+    /// nginx logged that the backend had said GOAWAY, without an error, before it took the request.
+    pub(in crate::classify) fn log_says_went_away(&self) -> bool {
+        self.logged_kind() == Some(Kind::WentAway)
+    }
+
+    /// nginx logged that the backend rejected the request, for an error that it named.
+    pub(in crate::classify) fn log_says_rejected(&self) -> bool {
+        self.logged_kind() == Some(Kind::Rejected)
+    }
+
     /// nginx logged that it did not accept what the backend sent.
     pub(in crate::classify) fn log_says_response_refused(&self) -> bool {
         use Kind as K;
         match self.logged_kind() {
             Some(K::TooBigHeader | K::MoreThanContentLength | K::NoValidHeader | K::InvalidResponse) => true,
-            Some(K::PrematureResponse | K::Rejected | K::TlsNotVerified) => true,
+            Some(K::PrematureResponse | K::TlsNotVerified) => true,
+            Some(K::Rejected | K::WentAway) => false,
             Some(K::Failed | K::PrematurelyClosed | K::TimedOut | K::TlsPeerClosed | K::NoLiveUpstreams) => false,
             Some(K::ServerDisabled | K::BufferedToFile | K::ClientClosed | K::KeepaliveClosed) => false,
             Some(K::ClientTimedOut | K::ProcessEnded | K::Other) | None => false,
@@ -48,11 +60,28 @@ impl Facts<'_> {
     /// before it answers, also that it did so before the response.
     pub(in crate::classify) fn log_says_cut(&self) -> bool {
         let Logged::Line(line) = &self.case.logged else { return false };
+        // What lay idle without HTTP/2 had said nothing before it answered.
+        let may_speak_first = line.over_http2 || !self.nothing_unacked();
         let cut = |action: Action| {
             action.after_response_header()
-                || (action == Action::ReadingResponseHeader && self.spoke_before_it_answered())
+                || (action == Action::ReadingResponseHeader && may_speak_first && self.spoke_before_it_answered())
         };
         matches!(line.kind, Some(Kind::PrematurelyClosed | Kind::Failed)) && line.action.is_some_and(cut)
+    }
+
+    /// The FIN was that of an idle connection, and nginx logged that a request on it had no answer: it was written when the
+    /// FIN had come. Right after payload it may have been written before that.
+    pub(in crate::classify) fn request_unseen(&self) -> bool {
+        let Logged::Line(line) = &self.case.logged else { return false };
+        let ended = matches!(line.kind, Some(Kind::PrematurelyClosed | Kind::Failed));
+        let unanswered = matches!(line.action, Some(Action::SendingRequest | Action::ReadingResponseHeader));
+        let logged = ended && unanswered && !line.over_http2;
+        logged
+            && self.fin_seen()
+            && !self.reset_received()
+            && self.response_began()
+            && self.nothing_unacked()
+            && !in_use(self)
     }
 
     /// Payload came after the request, which TLS would explain otherwise.
@@ -68,7 +97,11 @@ impl Facts<'_> {
             kind: line.kind?,
             action: line.action,
             method: line.method.as_deref(),
-            reused: if self.reused() { self.reuse() } else { Some(false) },
+            reused: match () {
+                () if self.request_unseen() => Some(true),
+                () if self.reused() => self.reuse(),
+                () => Some(false),
+            },
             // Of several lines that may be its own, none tells how often this request failed.
             failed_before: (line.candidates == 1).then_some(line.failed_before),
             later: line.later,

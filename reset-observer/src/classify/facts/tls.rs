@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Facts;
+use super::{Facts, LONG_DUE};
 use crate::{
     correlate::learned::LONGEST_FAREWELL,
     record::{Event, Record, Snapshot},
@@ -40,12 +40,9 @@ const ONE_TURN: Duration = Duration::from_millis(10);
 /// The same on a busy machine, where others run between two calls of nginx's.
 const LONG_TURN: Duration = Duration::from_millis(50);
 
-/// A response that did not come for so long is awaited, not just over.
-const LONG_DUE: Duration = Duration::from_secs(1);
-
 impl Facts<'_> {
     /// Whether TLS is spoken with the server, as far as nginx's configuration is known.
-    fn tls(&self) -> Option<bool> {
+    pub(in crate::classify) fn tls(&self) -> Option<bool> {
         self.case.connection.settings().and_then(|settings| settings.tls)
     }
 

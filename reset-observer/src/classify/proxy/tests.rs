@@ -186,3 +186,19 @@ fn a_server_that_refuses_and_serves_in_turns_has_a_limit() {
     assert_eq!(said(&case([this.clone(), served.clone(), again])), (Cause::ConnectionLimit, Confidence::Medium));
     assert_eq!(said(&case([this, served])), (Cause::ConnectionRefused, Confidence::High), "it came back");
 }
+
+#[test]
+fn a_long_request_that_nginx_closed_on_was_given_up_unless_an_answer_had_just_come() {
+    let under_way = |since_last_receive| Snapshot {
+        flight_never_acked: false,
+        unacked: 144_800,
+        since_last_receive: Some(since_last_receive),
+        last_payload: Some(LastPayload::Tie),
+        ..requested(at(2000), SECOND)
+    };
+    let resets = |since| crate::sample::reset(9000, TcpState::FinWait1, under_way(since));
+    assert_eq!(said(&case([resets(3 * SECOND)])), (Cause::ProxyTimeout, Confidence::Low));
+    let left = client_leaves(8990, awaiting());
+    assert_eq!(said(&case([left, resets(3 * SECOND)])), (Cause::ClientAbort, Confidence::Medium));
+    assert_eq!(said(&case([resets(Duration::from_millis(20))])).0, Cause::IdleClose, "its answer came early");
+}

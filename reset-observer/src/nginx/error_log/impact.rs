@@ -111,7 +111,7 @@ impl Reason {
                 Some(Self::Error)
             }
             K::TimedOut => Some(Self::Timeout),
-            K::TooBigHeader | K::InvalidResponse | K::Rejected => Some(Self::InvalidHeader),
+            K::TooBigHeader | K::InvalidResponse | K::Rejected | K::WentAway => Some(Self::InvalidHeader),
             K::NoLiveUpstreams => Some(Self::NoLive),
             K::MoreThanContentLength | K::NoValidHeader | K::ServerDisabled | K::BufferedToFile => None,
             K::ClientClosed | K::KeepaliveClosed | K::ClientTimedOut | K::ProcessEnded | K::Other => None,

@@ -50,6 +50,7 @@ use serde::{Deserialize, Serialize};
 
 mod bucket;
 mod copies;
+mod counts;
 mod edges;
 mod expectation;
 mod joined;
@@ -63,11 +64,12 @@ use copies::Copies;
 use expectation::Endings;
 use tries::Tries;
 
+pub use counts::JoinCounts;
 pub use expectation::{Ending, Expectation};
 pub use joined::{Answer, Joined, Later};
 pub use written::{Seen, Written};
 
-use super::line::{Kind, Line};
+use super::line::Line;
 use crate::record::KernelTime;
 
 /// Lines held at a time, over all servers; a line takes up to 3 KB.
@@ -114,27 +116,6 @@ impl Default for Windows {
     }
 }
 
-/// What became of lines and expectations.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JoinCounts {
-    /// Expectations that got a line of their own.
-    pub own: u64,
-    /// Expectations that got what several lines have in common.
-    pub shared: u64,
-    /// Expectations that could not be told from others.
-    pub ambiguous: u64,
-    /// Expectations without a line.
-    pub without_line: u64,
-    /// Lines that belonged to no expectation within their window, by kind.
-    pub lines_left: std::collections::HashMap<Kind, u64>,
-    /// Lines left out because text from outside imitates nginx's grammar in them.
-    pub contested: u64,
-    /// Second copies of a line, in another log of the same instance.
-    pub copies: u64,
-    /// Lines and expectations left out because too many were held.
-    pub overflow: u64,
-}
-
 /// A worker and the server that it talked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
@@ -153,8 +134,8 @@ pub struct LineJoiner {
     counts: JoinCounts,
     lines: usize,
     expected: usize,
-    /// Expectations that found no room.
-    turned_away: Vec<Ticket>,
+    /// Expectations that need not wait: they found no room, or were withdrawn.
+    at_once: Vec<(Ticket, Answer)>,
     /// When something was missing last: of one worker, or of all (`None`).
     disturbed: HashMap<Option<(u64, u32)>, KernelTime>,
     serial: u64,
@@ -176,7 +157,7 @@ impl LineJoiner {
             counts: JoinCounts::default(),
             lines: 0,
             expected: 0,
-            turned_away: Vec::new(),
+            at_once: Vec::new(),
             disturbed: HashMap::default(),
             serial: 0,
             next_due: None,
@@ -205,7 +186,13 @@ impl LineJoiner {
         } else {
             self.lines += 1;
             let key = Key { instance: log.instance, pid: line.pid, server };
-            self.buckets.entry(key).or_default().lines.push(Held { line, endings, written, serial });
+            self.buckets.entry(key).or_default().lines.push(Held {
+                endings,
+                perhaps: Endings::perhaps_of(&line),
+                written,
+                serial,
+                line,
+            });
         }
     }
 
@@ -215,7 +202,7 @@ impl LineJoiner {
         if self.expected >= MAX_EXPECTED {
             self.counts.overflow += 1;
             self.disturb(expectation.at);
-            self.turned_away.push(ticket);
+            self.at_once.push((ticket, Answer::Ambiguous));
             return ticket;
         }
         self.expected += 1;
@@ -224,6 +211,16 @@ impl LineJoiner {
         let due = bucket.expect(ticket, expectation, self.windows);
         self.next_due = self.next_due.into_iter().chain([due]).min();
         ticket
+    }
+
+    /// Says that nginx writes no line for the end of this ticket: something that came later shows it. Nothing happens if it
+    /// was answered.
+    pub fn withdraw(&mut self, ticket: Ticket, expectation: &Expectation) {
+        let Expectation { instance, pid, server, .. } = *expectation;
+        let bucket = self.buckets.get_mut(&Key { instance, pid, server });
+        if bucket.is_some_and(|bucket| bucket.withdraw(ticket)) {
+            self.at_once.push((ticket, Answer::NoLine));
+        }
     }
 
     /// Says that lines or ends around `at` are missing: what is not answered by then, and what comes within
@@ -239,12 +236,12 @@ impl LineJoiner {
 
     /// The answers that are due by `now`.
     pub fn poll(&mut self, now: KernelTime) -> Vec<(Ticket, Answer)> {
-        let nothing_due = self.turned_away.is_empty() && self.next_due.is_none_or(|due| due > now);
+        let nothing_due = self.at_once.is_empty() && self.next_due.is_none_or(|due| due > now);
         if nothing_due && now < self.next_look {
             return Vec::new();
         }
         self.next_look = now.after(bucket::TICK);
-        let mut answers: Vec<_> = self.turned_away.drain(..).map(|ticket| (ticket, Answer::Ambiguous)).collect();
+        let mut answers = std::mem::take(&mut self.at_once);
         let memory = self.windows.reach + self.windows.patience;
         self.disturbed.retain(|_, at| at.after(memory) >= now);
         for (key, bucket) in &mut self.buckets {
@@ -274,7 +271,7 @@ impl LineJoiner {
     /// When [`Self::poll`] has an answer next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {
-        let now = (!self.turned_away.is_empty()).then_some(KernelTime(0));
+        let now = (!self.at_once.is_empty()).then_some(KernelTime(0));
         self.next_due.into_iter().chain(now).min()
     }
 
@@ -287,17 +284,6 @@ impl LineJoiner {
     const fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
-    }
-}
-
-impl JoinCounts {
-    const fn add(&mut self, answer: &Answer) {
-        match answer {
-            Answer::Joined(joined) if joined.candidates == 1 => self.own += 1,
-            Answer::Joined(_) => self.shared += 1,
-            Answer::Ambiguous => self.ambiguous += 1,
-            Answer::NoLine => self.without_line += 1,
-        }
     }
 }
 

@@ -21,6 +21,8 @@ const TICK_NS: u64 = 20_000_000;
 pub(super) struct Held {
     pub(super) line: Line,
     pub(super) endings: Endings,
+    /// Of which it tells if there is no end of those.
+    pub(super) perhaps: Endings,
     pub(super) written: Written,
     /// Its place among all lines.
     pub(super) serial: u64,
@@ -78,6 +80,12 @@ impl Bucket {
         let due = tick_from(expectation.at.after(windows.patience));
         self.expected.push(Expected { ticket, expectation, due, put_off: false, answered: false, owned: false });
         due
+    }
+
+    /// Takes an expectation back; `false` if it was answered, or is none of these.
+    pub(super) fn withdraw(&mut self, ticket: Ticket) -> bool {
+        let open = |expected: &Expected| expected.ticket == ticket && !expected.answered;
+        self.expected.iter().rposition(open).map(|place| self.expected.remove(place)).is_some()
     }
 
     pub(super) fn expected(&self) -> usize {

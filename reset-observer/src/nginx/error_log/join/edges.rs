@@ -31,16 +31,33 @@ struct Span {
 impl Edges {
     /// Between lines and ends of the same worker and server. A line may be an end's own if it tells of such an ending, was
     /// not there before it, and was written within `reach` after it.
-    pub(super) fn between<'a>(lines: &[Held], ends: impl Iterator<Item = &'a Expectation>, reach: Duration) -> Self {
-        let lines = in_order(lines.iter().map(|held| (held.written.earliest.0, held.written.latest.0, held.endings)));
+    pub(super) fn between<'a>(held: &[Held], ends: impl Iterator<Item = &'a Expectation>, reach: Duration) -> Self {
+        let mut lines =
+            in_order(held.iter().map(|held| (held.written.earliest.0, held.written.latest.0, held.endings)));
         let ends = in_order(ends.map(|end| (end.first_line().0, end.last_line(reach).0, Endings::only(end.ending))));
+        let mut ends_of = overlaps(&lines, &ends);
+        if tell_of_others(&mut lines, held, &ends_of) {
+            ends_of = overlaps(&lines, &ends);
+        }
         Self {
-            ends_of: overlaps(&lines, &ends),
+            ends_of,
             lines_of: overlaps(&ends, &lines),
             lines: lines.iter().map(|span| span.place).collect(),
             ends: ends.iter().map(|span| span.place).collect(),
         }
     }
+}
+
+/// Lines that are of no end that they tell of may be of those that they perhaps tell of. Whether there are such lines.
+fn tell_of_others(lines: &mut [Span], held: &[Held], ends_of: &Rows) -> bool {
+    let mut are_such = false;
+    for (row, line) in lines.iter_mut().enumerate() {
+        let perhaps = held[line.place].perhaps;
+        if !perhaps.is_empty() && rows::ones(ends_of.row(row)).next().is_none() {
+            (line.endings, are_such) = (perhaps, true);
+        }
+    }
+    are_such
 }
 
 fn in_order(spans: impl Iterator<Item = (u64, u64, Endings)>) -> Vec<Span> {

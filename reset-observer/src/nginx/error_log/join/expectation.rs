@@ -30,6 +30,8 @@ closed_enum! {
         Closed = "closed",
         /// A FIN right after payload, with nothing outstanding: the end of a response, or of half of one.
         CutShort = "cut_short",
+        /// A FIN long after payload, with nothing outstanding: the end of an idle connection.
+        Quiet = "quiet",
         /// A reset right after payload, with nothing outstanding: it may have cut a response.
         CutByReset = "cut_by_reset",
         /// Nobody answered until the kernel or nginx gave up.
@@ -44,6 +46,10 @@ impl Ending {
     #[must_use]
     pub fn fits(self, line: &Line) -> bool {
         let said = &line.complaint;
+        if matches!(said.kind, Kind::WentAway | Kind::Rejected) {
+            // The server may close, or reset, before or after nginx has read that, and nginx closes at once.
+            return !matches!(self, Self::Refused | Self::Silent | Self::Quiet);
+        }
         let connecting = said.call == Some(Call::Connect) || line.action == Some(Action::ConnectingToUpstream);
         match self {
             Self::Refused => said.kind == Kind::Failed && connecting && said.errno.is_some_and(is_refusal),
@@ -51,6 +57,7 @@ impl Ending {
             // Over HTTP/2 nginx, too, says something after the response began.
             Self::Closed => !connecting && after_fin(line) && (!in_response(line) || over_http2(line)),
             Self::CutShort => after_fin(line) && (in_response(line) || over_http2(line)),
+            Self::Quiet => false,
             Self::CutByReset => after_reset(line) && (in_response(line) || over_http2(line)),
             Self::Silent => {
                 matches!(said.kind, Kind::TimedOut | Kind::ClientClosed)
@@ -58,6 +65,14 @@ impl Ending {
             }
             Self::CutByProxy => is_reason_to_cut(said.kind),
         }
+    }
+
+    /// Whether nginx writes such a line after such an end, which looked harmless, if it is of no end that did not: nginx had
+    /// sent a request into the connection before it saw the FIN, and the server took that without a word.
+    #[must_use]
+    pub fn may_fit(self, line: &Line) -> bool {
+        let unanswered = matches!(line.action, Some(Action::SendingRequest | Action::ReadingResponseHeader));
+        matches!(self, Self::CutShort | Self::Quiet) && unanswered && after_fin(line) && !over_http2(line)
     }
 
     const fn is_by_proxy(self) -> bool {
@@ -87,7 +102,7 @@ fn in_response(line: &Line) -> bool {
 }
 
 /// Over HTTP/2 a server has said something (SETTINGS, WINDOW_UPDATE) before it answers.
-fn over_http2(line: &Line) -> bool {
+pub(super) fn over_http2(line: &Line) -> bool {
     line.upstream.as_ref().is_some_and(|upstream| upstream.scheme.starts_with("grpc"))
 }
 
@@ -104,7 +119,9 @@ const fn is_reason_to_cut(kind: Kind) -> bool {
     use Kind as K;
     match kind {
         K::TimedOut | K::TooBigHeader | K::MoreThanContentLength | K::NoValidHeader | K::InvalidResponse => true,
-        K::Rejected | K::PrematureResponse | K::TlsNotVerified | K::ClientClosed | K::ClientTimedOut => true,
+        K::Rejected | K::WentAway | K::PrematureResponse | K::TlsNotVerified | K::ClientClosed | K::ClientTimedOut => {
+            true
+        }
         K::Failed | K::PrematurelyClosed | K::TlsPeerClosed | K::NoLiveUpstreams | K::ServerDisabled => false,
         K::BufferedToFile | K::KeepaliveClosed | K::ProcessEnded | K::Other => false,
     }
@@ -118,6 +135,12 @@ impl Endings {
     /// Those after which nginx writes such a line.
     pub(super) fn of(line: &Line) -> Self {
         let fitting = Ending::ALL.iter().filter(|ending| ending.fits(line));
+        Self(fitting.fold(0, |bits, ending| bits | Self::bit(*ending)))
+    }
+
+    /// Those after which it may write such a line if it is of none of those.
+    pub(super) fn perhaps_of(line: &Line) -> Self {
+        let fitting = Ending::ALL.iter().filter(|ending| ending.may_fit(line));
         Self(fitting.fold(0, |bits, ending| bits | Self::bit(*ending)))
     }
 

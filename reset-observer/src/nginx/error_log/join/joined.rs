@@ -1,6 +1,9 @@
 //! What a verdict gets to know from the error log.
 
-use super::super::line::{Action, Call, Client, Kind, Line};
+use super::{
+    super::line::{Action, Call, Client, Kind, Line},
+    expectation::over_http2,
+};
 
 /// What the lines that may be a verdict's own have in common. Each part is the same in all of them, or `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct Joined {
     pub errno: Option<i32>,
     /// What nginx was doing.
     pub action: Option<Action>,
+    /// The server is spoken to over HTTP/2, as far as the lines tell.
+    pub over_http2: bool,
     /// Number of the client's connection.
     pub connection: Option<u64>,
     /// Who asked.
@@ -58,6 +63,7 @@ impl Joined {
             call: None,
             errno: None,
             action: None,
+            over_http2: false,
             connection: None,
             client: None,
             server: None,
@@ -81,6 +87,7 @@ impl Joined {
             call: common(lines, |line| line.complaint.call.as_ref()).copied(),
             errno: common(lines, |line| line.complaint.errno.as_ref()).copied(),
             action: common(lines, |line| line.action.as_ref()).copied(),
+            over_http2: lines.iter().any(|(line, _)| over_http2(line)),
             connection: common(lines, |line| line.connection.as_ref()).copied(),
             client: common(lines, |line| line.client.as_ref()).cloned(),
             server: common(lines, |line| line.server.as_ref()).cloned(),

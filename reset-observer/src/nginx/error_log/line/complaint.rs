@@ -29,8 +29,12 @@ closed_enum! {
         NoValidHeader = "no_valid_header",
         /// The upstream server broke its protocol in another way.
         InvalidResponse = "invalid_response",
-        /// gRPC: the upstream server rejected the request or is going away.
+        /// HTTP/2: the upstream server rejected the request, or everything, for an error that it named.
         Rejected = "rejected",
+        /// HTTP/2: the upstream server had said GOAWAY without an error, and did not take the request ([source]).
+        ///
+        /// [source]: https://github.com/nginx/nginx/blob/release-1.28.0/src/http/modules/ngx_http_grpc_module.c#L1704
+        WentAway = "went_away",
         /// The peer closed during the TLS handshake.
         TlsPeerClosed = "tls_peer_closed",
         /// The upstream server's certificate is not the right one.
@@ -114,7 +118,8 @@ const BEGINNINGS: &[(&str, Kind)] = &[
     ("upstream sent more data than specified in", Kind::MoreThanContentLength),
     ("upstream sent response body larger than indicated", Kind::MoreThanContentLength),
     ("upstream sent no valid HTTP/1.0 header", Kind::NoValidHeader),
-    ("upstream sent goaway", Kind::Rejected),
+    ("upstream sent goaway with error 0", Kind::WentAway),
+    ("upstream sent goaway with error ", Kind::Rejected),
     ("upstream rejected request", Kind::Rejected),
     ("upstream sent ", Kind::InvalidResponse),
     ("upstream violated ", Kind::InvalidResponse),

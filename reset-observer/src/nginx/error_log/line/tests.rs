@@ -160,6 +160,7 @@ fn each_message_of_a_failed_upstream_has_its_kind() {
             None,
             header,
         ),
+        ("upstream sent goaway with error 0 while reading response header from upstream", K::WentAway, None, header),
         ("upstream sent goaway with error 11 while reading response header from upstream", K::Rejected, None, header),
         (
             "upstream SSL certificate verify error: (20:unable to get local issuer certificate) while SSL handshaking to upstream",
