@@ -25,6 +25,12 @@ const FRESH: Duration = Duration::from_secs(1);
 /// up one that pauses longer (`proxy_read_timeout`). Servers rarely end idle connections by a reset.
 const PAUSED: Duration = Duration::from_secs(60);
 
+/// The log of an nginx that was not known before its first failure is found within this time, on a machine that is busy.
+const DISCOVERY: Duration = Duration::from_secs(1);
+
+/// Instances that may be new at a time.
+const MAX_NEWCOMERS: usize = 1_024;
+
 /// Answers that nobody asked for are dropped beyond this many.
 const MAX_ANSWERS: usize = 16_384;
 
@@ -49,6 +55,8 @@ pub struct LogDesk {
     joiner: LineJoiner,
     /// Instances of nginx whose logs are read.
     followed: HashSet<InstanceId>,
+    /// By when the logs of those are found that were not known before.
+    newcomers: HashMap<InstanceId, KernelTime>,
     asked: HashMap<Ends, (Ticket, Expectation)>,
     of_ticket: HashMap<Ticket, (Ends, InstanceId)>,
     answers: HashMap<Ends, Logged>,
@@ -65,6 +73,7 @@ impl LogDesk {
         Self {
             joiner: LineJoiner::new(windows),
             followed: HashSet::new(),
+            newcomers: HashMap::default(),
             asked: HashMap::default(),
             of_ticket: HashMap::default(),
             answers: HashMap::default(),
@@ -109,10 +118,25 @@ impl LogDesk {
         if expectation.ending == Ending::Quiet && self.asked.len() >= MAX_QUIET {
             return;
         }
-        let ticket = self.joiner.expect(expectation);
+        let ticket = match self.discovery(instance, expectation.at) {
+            Some(found) => self.joiner.expect_until(expectation, found),
+            None => self.joiner.expect(expectation),
+        };
         self.answers.remove(&ends);
         self.asked.insert(ends, (ticket, expectation));
         self.of_ticket.insert(ticket, (ends, instance));
+    }
+
+    /// By when the log of this instance is found, if it is not read yet.
+    fn discovery(&mut self, instance: InstanceId, at: KernelTime) -> Option<KernelTime> {
+        if self.followed.contains(&instance) {
+            return None;
+        }
+        if self.newcomers.len() >= MAX_NEWCOMERS {
+            self.newcomers.clear();
+        }
+        let found = *self.newcomers.entry(instance).or_insert(at.after(DISCOVERY));
+        (at <= found).then_some(found)
     }
 
     /// Gives the case what is known of its line, or keeps it until that is known. Returns the case if it need not wait.

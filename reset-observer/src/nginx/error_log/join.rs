@@ -198,6 +198,11 @@ impl LineJoiner {
 
     /// Asks for the line of a connection's end; [`Self::poll`] answers under this ticket, once.
     pub fn expect(&mut self, expectation: Expectation) -> Ticket {
+        self.expect_until(expectation, expectation.at)
+    }
+
+    /// The same of an instance whose log may be found until then: it is answered no sooner.
+    pub fn expect_until(&mut self, expectation: Expectation, found: KernelTime) -> Ticket {
         let ticket = Ticket(self.next_serial());
         if self.expected >= MAX_EXPECTED {
             self.counts.overflow += 1;
@@ -208,7 +213,8 @@ impl LineJoiner {
         self.expected += 1;
         let Expectation { instance, pid, server, .. } = expectation;
         let bucket = self.buckets.entry(Key { instance, pid, server }).or_default();
-        let due = bucket.expect(ticket, expectation, self.windows);
+        let due = expectation.at.after(self.windows.patience).max(found);
+        let due = bucket.expect(ticket, expectation, due);
         self.next_due = self.next_due.into_iter().chain([due]).min();
         ticket
     }

@@ -76,8 +76,8 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// Takes an expectation, and gives when it is answered.
-    pub(super) fn expect(&mut self, ticket: Ticket, expectation: Expectation, windows: Windows) -> KernelTime {
-        let due = tick_from(expectation.at.after(windows.patience));
+    pub(super) fn expect(&mut self, ticket: Ticket, expectation: Expectation, due: KernelTime) -> KernelTime {
+        let due = tick_from(due);
         self.expected.push(Expected { ticket, expectation, due, put_off: false, answered: false, owned: false });
         due
     }
