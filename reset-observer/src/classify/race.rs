@@ -54,7 +54,8 @@ pub(super) fn swallowed_after_the_fin(facts: &Facts<'_>) -> Option<Decision> {
     if !facts.request_unseen() {
         return None;
     }
-    let timely = facts.idle_timeout().zip(facts.idle_now()).is_some_and(|(timeout, idle)| timeout.matches(idle));
+    let idle = facts.idle_until_the_fin();
+    let timely = facts.idle_timeout().zip(idle).is_some_and(|(timeout, idle)| timeout.matches(idle));
     let exit = facts.peer_exit();
     match () {
         () if exit.is_some_and(Exit::in_good_order) => facts.decide(Cause::BackendRestart, Confidence::Medium),

@@ -70,7 +70,7 @@ impl Facts<'_> {
     }
 
     /// The FIN was that of an idle connection, and nginx logged that a request on it had no answer: it was written when the
-    /// FIN had come. Right after payload it may have been written before that.
+    /// FIN had come. Right after payload it may have been written before that, but over TLS, where that was a farewell.
     pub(in crate::classify) fn request_unseen(&self) -> bool {
         let Logged::Line(line) = &self.case.logged else { return false };
         let ended = matches!(line.kind, Some(Kind::PrematurelyClosed | Kind::Failed));
@@ -81,7 +81,7 @@ impl Facts<'_> {
             && !self.reset_received()
             && self.response_began()
             && self.nothing_unacked()
-            && !in_use(self)
+            && (self.tls() == Some(true) || !in_use(self))
     }
 
     /// Payload came after the request, which TLS would explain otherwise.
@@ -98,7 +98,7 @@ impl Facts<'_> {
             action: line.action,
             method: line.method.as_deref(),
             reused: match () {
-                () if self.request_unseen() => Some(true),
+                () if self.request_unseen() => (self.tls() != Some(true)).then_some(true),
                 () if self.reused() => self.reuse(),
                 () => Some(false),
             },

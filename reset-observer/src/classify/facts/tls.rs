@@ -63,6 +63,15 @@ impl Facts<'_> {
         pooled.then_some(true)
     }
 
+    /// How long the connection had been idle when the FIN came, as its server's idle timeout is learned: a farewell that came
+    /// with the FIN hides when the last response did, and then the time counts from the request.
+    pub(in crate::classify) fn idle_until_the_fin(&self) -> Option<Duration> {
+        let (fin, idle) = self.case.connection.fin().zip(self.idle_now())?;
+        let sent = self.snapshot.and_then(|snapshot| snapshot.first_transmit_at);
+        let farewell = self.tls() == Some(true) && idle <= ONE_TURN;
+        if farewell { sent.map(|sent| fin.at.since(sent)) } else { Some(idle) }
+    }
+
     /// This much payload is this end's farewell, and no request over TLS is so short.
     fn is_close_notify(&self, bytes: u64, snapshot: &Snapshot) -> bool {
         let by_any = CLOSE_NOTIFY.contains(&bytes);

@@ -47,6 +47,8 @@ fn over_tls_a_ticket_may_have_followed_the_request() {
     assert_eq!(said(Some(true), true, SECOND, []).cause, Cause::KeepaliveRace, "the idle timeout was over");
     assert_eq!(said(Some(true), false, SECOND, []).cause, Cause::Unknown);
     assert_eq!(said(Some(true), true, SECOND / 3, []).cause, Cause::Unknown);
+    let farewell = said(Some(true), false, Duration::from_millis(4), []);
+    assert_eq!((farewell.cause, farewell.impact), (Cause::Unknown, Impact::Unknown), "it hid how long that was");
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Held {
 
     /// Whether it tells of such an end and may have been there since: its log was found only later.
     fn may_be_as_old_as(&self, end: &Expectation) -> bool {
-        self.endings.meets(Endings::only(end.ending))
+        (self.endings.meets(Endings::only(end.ending)) || self.perhaps.meets(Endings::only(end.ending)))
             && self.written.earliest <= end.at
             && self.written.latest >= end.first_line()
     }
