@@ -3,17 +3,18 @@
 use std::{ffi::OsString, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use log::LevelFilter;
 use reset_observer_ebpf::{MAX_OWNERS, MAX_PORTS};
 
 use crate::{container::POD_LOGS, nginx::processes::ProcessName};
 
 mod daemon;
 mod explain;
+mod message;
 mod value;
 
 pub use daemon::DaemonArgs;
 pub use explain::{ExplainArgs, Topic};
+pub use message::{LogFormat, LogLevel};
 use value::{duration, max_owners, ring_size, settle};
 
 const ABOUT: &str = "Says why TCP connections between nginx and its upstream servers are reset";
@@ -73,6 +74,10 @@ pub struct Cli {
     /// How much to say on standard error
     #[arg(long = "log.level", value_enum, global = true, default_value_t = LogLevel::Info, value_name = "LEVEL")]
     pub log_level: LogLevel,
+
+    /// How to write messages on standard error
+    #[arg(long = "log.format", value_enum, global = true, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
 }
 
 /// What to do.
@@ -213,29 +218,6 @@ pub enum OutputFormat {
     Table,
     /// One JSON object per line
     Json,
-}
-
-/// How much to say on standard error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the levels of the log crate under their own names")]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-impl From<LogLevel> for LevelFilter {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Error => Self::Error,
-            LogLevel::Warn => Self::Warn,
-            LogLevel::Info => Self::Info,
-            LogLevel::Debug => Self::Debug,
-            LogLevel::Trace => Self::Trace,
-        }
-    }
 }
 
 impl Cli {

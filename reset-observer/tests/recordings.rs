@@ -131,6 +131,10 @@ fn what_is_damaged_or_no_recording_ends_in_a_sentence_and_exit_code_1() {
         let complaint = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{complaint}");
         assert!(complaint.contains(expected) && complaint.contains(file.to_str().unwrap()), "{complaint}");
+        let output = run(&["replay", "--log.format", "json"], &[&file]);
+        let line: Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!((&line["level"], output.status.code()), (&Value::from("error"), Some(1)));
+        assert!(complaint.contains(line["message"].as_str().unwrap()), "{line}");
     }
 }
 

@@ -112,6 +112,22 @@ fn the_package_copies_files_that_are_there() {
     }
 }
 
+#[test]
+fn the_pages_that_the_readme_and_the_alerts_lead_to_are_in_the_package_where_they_are_here() {
+    let readme = text("README.md");
+    let of_readme = readme.split("](docs/").skip(1).filter_map(|link| link.split([')', '#']).next());
+    let rules = rules();
+    let of_alerts = rules.iter().filter_map(|rule| rule["annotations"]["runbook_url"].as_str()?.split_once("/docs/"));
+    let of_alerts = of_alerts.filter_map(|(_, page)| page.split('#').next());
+    for page in of_readme.chain(of_alerts) {
+        let holds = |(from, to): &(&str, &str)| {
+            let same = to.strip_prefix("usr/share/doc/reset-observer/") == Some(*from);
+            same && Path::new("docs").join(page).starts_with(from)
+        };
+        assert!(crate::task::deb::FILES.iter().any(holds), "docs/{page} is not in the package");
+    }
+}
+
 /// Of `schemas/README.md`.
 fn schema() -> jsonschema::Validator {
     let schema: Value = serde_json::from_str(&text("xtask/schemas/manifests.json")).expect("the schemas are JSON");

@@ -101,6 +101,12 @@ pub(crate) fn ring_overflows(observer: &mut Secured) -> Result<Option<Stage>> {
     Ok(None)
 }
 
+/// The web configuration gets a key that there is not.
+pub(crate) fn settings_are_spoilt(observer: &mut Secured) -> Result<Option<Stage>> {
+    observer.spoil()?;
+    Ok(None)
+}
+
 /// The observer ends.
 pub(crate) fn observer_ends(observer: &mut Secured) -> Result<Option<Stage>> {
     observer.end()?;

@@ -42,6 +42,11 @@ impl Programs {
     pub(crate) fn promtool(&self) -> PathBuf {
         self.0.join("usr/bin/promtool")
     }
+
+    /// Where Python finds Prometheus's client library.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.0.join("usr/lib/python3/dist-packages")
+    }
 }
 
 /// Both, while they run.

@@ -1,6 +1,7 @@
 //! The daemon as it should be deployed: behind TLS and a password.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
@@ -55,6 +56,12 @@ impl Secured {
     pub(crate) fn end(&mut self) -> Result<()> {
         ensure!(self.observer.finish()?.0.success(), "{:#?}", self.observer.complaints());
         Ok(())
+    }
+
+    /// Makes a mistake in its web configuration, which the next scrape finds.
+    pub(crate) fn spoil(&self) -> Result<()> {
+        let mut file = fs::OpenOptions::new().append(true).open(self.files.path().join("web.yml"))?;
+        Ok(file.write_all(b"tls_server_confg: {}\n")?)
     }
 
     /// Sends it a signal.

@@ -18,18 +18,24 @@ use crate::{
 };
 
 /// Files of the repository and where they go.
-pub(crate) const FILES: [(&str, &str); 11] = [
+pub(crate) const FILES: [(&str, &str); 17] = [
     ("deploy/systemd/reset-observer.service", "lib/systemd/system/reset-observer.service"),
     ("deploy/debian/default", "etc/default/reset-observer"),
     ("deploy/debian/copyright", "usr/share/doc/reset-observer/copyright"),
     ("LICENSE-MIT", "usr/share/doc/reset-observer/LICENSE-MIT"),
+    ("LICENSE-APACHE", "usr/share/doc/reset-observer/LICENSE-APACHE"),
     ("README.md", "usr/share/doc/reset-observer/README.md"),
-    ("docs/deploy.md", "usr/share/doc/reset-observer/deploy.md"),
-    ("docs/causes", "usr/share/doc/reset-observer/causes"),
+    ("docs/accuracy.md", "usr/share/doc/reset-observer/docs/accuracy.md"),
+    ("docs/causes", "usr/share/doc/reset-observer/docs/causes"),
+    ("docs/cost.md", "usr/share/doc/reset-observer/docs/cost.md"),
+    ("docs/daemon.md", "usr/share/doc/reset-observer/docs/daemon.md"),
+    ("docs/deploy.md", "usr/share/doc/reset-observer/docs/deploy.md"),
+    ("docs/kernel-support.md", "usr/share/doc/reset-observer/docs/kernel-support.md"),
+    ("docs/metrics.md", "usr/share/doc/reset-observer/docs/metrics.md"),
+    ("docs/recordings.md", "usr/share/doc/reset-observer/docs/recordings.md"),
+    ("docs/report.md", "usr/share/doc/reset-observer/docs/report.md"),
     ("deploy/prometheus/rules.yaml", "usr/share/reset-observer/prometheus/rules.yaml"),
     ("deploy/grafana/reset-observer.json", "usr/share/reset-observer/grafana/reset-observer.json"),
-    ("LICENSE-APACHE", "usr/share/doc/reset-observer/LICENSE-APACHE"),
-    ("docs/kernel-support.md", "usr/share/doc/reset-observer/kernel-support.md"),
 ];
 
 /// Builds the package; with `test`, also installs it, runs it, upgrades and purges it in a copy of this machine's files

@@ -12,18 +12,31 @@ use crate::{
     apt, lab_tools,
     missing::Missing,
     pins::Pins,
-    program::{is_root, run, run_aloud, typed_as_root},
+    program::{find, is_root, run, run_aloud, typed_as_root},
     toolchain::{self, cache_dir},
     workspace::{self, cargo, require_ebpf, root},
 };
 
-/// Debian's packages; they are unpacked, neither installed nor started.
-const PACKAGES: [&str; 2] = ["prometheus", "prometheus-alertmanager"];
+/// Debian's packages; they are unpacked, neither installed nor started. The client library for Python has the reference
+/// parser of OpenMetrics, and needs the last of them.
+const PACKAGES: [&str; 4] = ["prometheus", "prometheus-alertmanager", "python3-prometheus-client", "python3-decorator"];
+
+/// Of each package a file, by which it is known to be there.
+const UNPACKED: [&str; 4] = [
+    "usr/bin/promtool",
+    "usr/bin/prometheus-alertmanager",
+    "usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py",
+    "usr/lib/python3/dist-packages/decorator.py",
+];
 
 /// Checks the rules and their unit tests, then lets the lab see each alert fire, each panel have data, and
 /// verdicts arrive at a collector.
 pub(crate) fn monitoring(pins: &Pins) -> Result<()> {
     require_ebpf("watch")?;
+    if find("python3").is_none() {
+        let what = "the reference parser of OpenMetrics needs Python";
+        return Err(Missing::error(what, apt::by_hand(&["python3".to_owned()])));
+    }
     let home = unpacked()?;
     let rules = root().join("deploy/prometheus");
     let promtool = || Command::new(home.join("usr/bin/promtool"));
@@ -45,7 +58,7 @@ pub(crate) fn monitoring(pins: &Pins) -> Result<()> {
 
 fn unpacked() -> Result<PathBuf> {
     let home = cache_dir()?.join("monitoring");
-    if home.join("usr/bin/promtool").exists() && home.join("usr/bin/prometheus-alertmanager").exists() {
+    if UNPACKED.iter().all(|file| home.join(file).exists()) {
         return Ok(home);
     }
     let draft = cache_dir()?.join("monitoring.draft");
@@ -67,7 +80,7 @@ fn download(directory: &Path) -> Result<()> {
     let packages = PACKAGES.map(String::from);
     if !apt::offers(&packages)? {
         return Err(Missing::error(
-            "Prometheus and Alertmanager are needed, as Debian packages",
+            "Prometheus, Alertmanager and the client library for Python are needed, as Debian packages",
             apt::by_hand(&packages),
         ));
     }
@@ -77,5 +90,5 @@ fn download(directory: &Path) -> Result<()> {
         // apt's own user can't write to root's cache.
         download.args(["-o", "APT::Sandbox::User=root"]);
     }
-    run_aloud("fetching Prometheus and Alertmanager; neither is installed nor started", &mut download)
+    run_aloud("fetching Prometheus and its company; nothing is installed nor started", &mut download)
 }
