@@ -6,6 +6,9 @@ use crate::{
     sample::{acknowledged, at, fin, from_port, idle, refused, requested, reset, upstream},
 };
 
+mod newcomer;
+mod quiet;
+
 const SETTLE: Duration = Duration::from_millis(300);
 const SECOND: Duration = Duration::from_secs(1);
 const NGINX: InstanceId = InstanceId(1);
@@ -147,28 +150,6 @@ fn without_a_line_a_followed_log_says_nothing_happened_and_another_is_unknown() 
 }
 
 #[test]
-fn the_log_of_an_nginx_that_was_not_known_is_waited_for_once() {
-    let mut desk = LogDesk::new(SETTLE);
-    let first = aborted(40_000, 2000);
-    desk.expect(&first);
-    assert!(desk.complete(case(&first)).is_none());
-    assert!(desk.poll(at(2400)).is_empty(), "its configuration is being read");
-    desk.follow(HashSet::from([NGINX]));
-    desk.line(LOG, line(RESET, "/first"), Written { earliest: at(1000), latest: at(2500) });
-    let cases = desk.poll(at(3020));
-    assert_eq!(cases.iter().map(request).collect::<Vec<_>>(), [Some("GET /first HTTP/1.1")]);
-
-    let mut unread = LogDesk::new(SETTLE);
-    let ends = [aborted(40_000, 2000), aborted(40_001, 4000)];
-    for end in &ends {
-        unread.expect(end);
-        assert!(unread.complete(case(end)).is_none());
-    }
-    assert_eq!(unread.poll(at(3020)).len(), 1);
-    assert_eq!(unread.poll(at(4320)).len(), 1, "it has no log that can be read, and no later verdict waits for one");
-}
-
-#[test]
 fn two_ends_that_share_two_lines_share_what_those_have_in_common() {
     let mut desk = awaiting(&[aborted(50_000, 2000), aborted(50_001, 2005)]);
     logs(&mut desk, "/a", 2010);
@@ -264,56 +245,4 @@ fn a_later_end_on_the_same_addresses_does_not_get_the_answer_of_an_earlier_one()
     desk.expect(&later);
     assert!(desk.complete(case(&later)).is_none());
     assert_eq!(desk.poll(at(4400)).pop().map(|case| case.logged), Some(Logged::Nothing));
-}
-
-#[test]
-fn a_line_is_not_of_an_idle_connection_that_nginx_closed_with_the_servers_farewell_unread() {
-    let cut = "upstream prematurely closed connection while reading upstream";
-    let fresh = idle(Duration::from_millis(2));
-    let farewell = Snapshot { unread: 18, ..fresh };
-    let by_us = Event::ResetSent { active: true, data_after_close: false };
-    let closed = of_nginx(from_port(1, upstream(1902, by_us, TcpState::CloseWait, farewell)));
-    for is_closed in [true, false] {
-        let ends = [of_nginx(from_port(1, fin(1900, fresh))), of_nginx(from_port(2, fin(2000, fresh)))];
-        let mut desk = awaiting(&ends);
-        if is_closed {
-            desk.expect(&closed);
-        }
-        desk.line(LOG, line(cut, "/cut"), Written { earliest: at(1899), latest: at(2001) });
-        let cases = desk.flush();
-        let told: Vec<_> = cases.iter().map(request).collect();
-        let expected = if is_closed { [None, Some("GET /cut HTTP/1.1")] } else { [None, None] };
-        assert_eq!(told, expected);
-        let idle = if is_closed { Logged::Nothing } else { Logged::Unknown };
-        assert_eq!(cases[0].logged, idle, "of which of them the line is, only the close tells");
-    }
-}
-
-#[test]
-fn a_line_that_is_of_no_end_that_hurt_a_request_may_be_of_one_that_looked_harmless() {
-    let unanswered = "upstream prematurely closed connection while reading response header from upstream";
-    let quiet = of_nginx(from_port(1, fin(2000, idle(SECOND * 5))));
-    let hurt = of_nginx(from_port(2, fin(2000, acknowledged(at(1990)))));
-    let told = |ends: &[Attributed]| {
-        let mut desk = awaiting(ends);
-        desk.line(LOG, line(unanswered, "/lost"), Written { earliest: at(2001), latest: at(2001) });
-        desk.flush().iter().map(|case| case.logged.clone()).collect::<Vec<_>>()
-    };
-    assert!(matches!(told(std::slice::from_ref(&quiet))[..], [Logged::Line(_)]));
-    assert!(matches!(told(&[quiet.clone(), hurt])[..], [Logged::Nothing, Logged::Line(_)]));
-    let both = [quiet.clone(), of_nginx(from_port(3, fin(2000, idle(SECOND * 5))))];
-    assert_eq!(told(&both), [Logged::Unknown, Logged::Unknown], "one of them");
-}
-
-#[test]
-fn an_idle_connection_that_was_written_into_asks_again() {
-    let unanswered = "upstream prematurely closed connection while reading response header from upstream";
-    let late = of_nginx(reset(2100, TcpState::CloseWait, requested(at(2099), SECOND)));
-    let mut desk = desk();
-    desk.expect(&of_nginx(fin(2000, idle(SECOND))));
-    desk.expect(&late);
-    assert!(desk.complete(case(&late)).is_none());
-    desk.line(LOG, line(unanswered, "/late"), Written { earliest: at(2100), latest: at(2100) });
-    assert_eq!(desk.flush().iter().map(request).collect::<Vec<_>>(), [Some("GET /late HTTP/1.1")]);
-    assert_eq!(desk.waiting(), 0);
 }
