@@ -40,6 +40,10 @@ const TIMER_EARLY: Duration = Duration::from_millis(10);
 /// A response that did not come for so long is awaited, not just over.
 const LONG_DUE: Duration = Duration::from_secs(1);
 
+/// nginx closes an idle connection in the turn of its event loop that finds something to read; on a busy machine that turn
+/// may be late.
+const NOTICED_LATE: Duration = Duration::from_millis(200);
+
 /// How late a busy worker may be.
 const TIMER_LATE: Duration = Duration::from_millis(50);
 
@@ -162,7 +166,7 @@ impl<'a> Facts<'a> {
     /// The server said farewell on an idle connection (TLS `close_notify`, GOAWAY), and nginx closed with that unread,
     /// before the FIN came: since the last request.
     pub(super) fn farewell_unread(&self) -> Option<Duration> {
-        farewell_unread(&self.case.connection)
+        farewell_unread(&self.case.connection, NOTICED_LATE)
     }
 
     /// How the backend's process on this host ended, if it closed this very connection while ending.

@@ -49,6 +49,8 @@ pub struct Connection {
     /// Resets whose leg may still change.
     uncounted: Vec<Direction>,
     judged: bool,
+    /// Judged, and nothing was to be said.
+    told_nothing: bool,
 }
 
 impl Connection {
@@ -71,6 +73,7 @@ impl Connection {
             given_up: None,
             uncounted: Vec::new(),
             judged: false,
+            told_nothing: false,
         };
         connection.take(event, resets);
         connection
@@ -83,9 +86,12 @@ impl Connection {
             self.leg = event.leg;
         }
         self.take(event, resets);
-        if self.judged && was_quiet && self.outstanding_at.is_some() {
-            // A request was written into the connection that looked idle when it was judged.
-            self.judged = false;
+        let written_into = was_quiet && self.outstanding_at.is_some();
+        // The answer to a close takes longer than the settle window on a long road.
+        let answered = self.told_nothing && self.leg == Leg::Upstream && self.reset.is_some();
+        if self.judged && (written_into || answered) {
+            // A request was written into the connection that looked idle when it was judged, or its end comes only now.
+            (self.judged, self.told_nothing) = (false, false);
         }
         if self.judged {
             self.count(resets);
@@ -156,6 +162,7 @@ impl Connection {
             Leg::Other => self.owner_known() && (self.ended_by_peer() || self.gave_up()),
             Leg::Backend => false,
         };
+        self.told_nothing = !tells;
         tells.then(|| Box::new(self.clone()))
     }
 

@@ -137,7 +137,10 @@ impl Facts<'_> {
     pub(in crate::classify) fn sent_within_a_turn(&self) -> bool {
         let (Some(snapshot), Some(end)) = (self.snapshot, self.decisive) else { return false };
         let ended = snapshot.first_transmit_at.is_some_and(|sent| end.at.since(sent) <= ONE_TURN);
-        self.tls() == Some(true) && ended && snapshot.idle_before_request.is_some_and(|gap| gap <= ONE_TURN)
+        // Within one jiffy there is no gap.
+        let at_once = snapshot.total_retransmits == 0 && snapshot.since_last_receive == snapshot.since_last_send;
+        let within_a_turn = snapshot.idle_before_request.map_or(at_once, |gap| gap <= ONE_TURN);
+        self.tls() == Some(true) && ended && within_a_turn
     }
 
     /// nginx closed in the turn of its event loop in which it sent something, over TLS as far as is known, that the backend's kernel has taken

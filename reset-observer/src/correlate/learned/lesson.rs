@@ -102,7 +102,7 @@ fn idle(connection: &Connection, client_left: bool) -> Option<(Duration, Grade)>
         // nginx saw the farewell before the FIN came, and closed with the farewell unread. It closes so for a client that
         // left, too.
         None if client_left => None,
-        None => farewell_unread(connection).map(|idle| (idle, Grade::Farewell)).filter(is_idle),
+        None => farewell_unread(connection, SHORTEST_IDLE).map(|idle| (idle, Grade::Farewell)).filter(is_idle),
     }
 }
 
@@ -110,11 +110,13 @@ fn is_idle((since_request, _): &(Duration, Grade)) -> bool {
     *since_request >= SHORTEST_FAREWELL_IDLE
 }
 
-/// Since the last request, if all that happened is that the server said farewell, and nginx closed with that unread.
-pub(crate) fn farewell_unread(connection: &Connection) -> Option<Duration> {
+/// Since the last request, if all that happened is that the server said farewell, and nginx closed with that unread in less
+/// than so much time.
+pub(crate) fn farewell_unread(connection: &Connection, within: Duration) -> Option<Duration> {
     let alone = connection.fin().is_none() && connection.reset().is_none();
     let sent = connection.sent().filter(|sent| alone && aborted_by_us(sent))?;
-    farewell(sent.snapshot.as_ref()?).map(|(idle, _)| idle)
+    let snapshot = sent.snapshot.as_ref()?;
+    came_unread(snapshot, within).then_some(snapshot.since_last_send)?
 }
 
 fn aborted_by_us(sent: &Record) -> bool {
@@ -137,10 +139,15 @@ fn clean(snapshot: &Snapshot) -> Option<(Duration, Grade)> {
 ///
 /// That nginx had not read it says that it was not waiting for a response.
 fn farewell(snapshot: &Snapshot) -> Option<(Duration, Grade)> {
-    let with_the_close = snapshot.since_last_receive? < SHORTEST_IDLE && snapshot.unacked == 0;
-    let short = (1..=LONGEST_FAREWELL).contains(&snapshot.unread) && snapshot.bytes_received > snapshot.unread.into();
     let since_request = snapshot.since_last_send?;
-    (with_the_close && short).then_some((since_request, Grade::Farewell))
+    came_unread(snapshot, SHORTEST_IDLE).then_some((since_request, Grade::Farewell))
+}
+
+/// The last payload came in less than so much time before, it is short, and nginx has not read it.
+fn came_unread(snapshot: &Snapshot, within: Duration) -> bool {
+    let just_now = snapshot.since_last_receive.is_some_and(|since| since < within) && snapshot.unacked == 0;
+    let short = (1..=LONGEST_FAREWELL).contains(&snapshot.unread) && snapshot.bytes_received > snapshot.unread.into();
+    just_now && short
 }
 
 fn kept_for(snapshot: &Snapshot) -> Option<Duration> {

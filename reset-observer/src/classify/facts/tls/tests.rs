@@ -157,15 +157,25 @@ fn a_farewell_is_no_excuse_for_a_response_that_nginx_left_unread() {
 
 #[test]
 fn a_farewell_that_nginx_answered_hurt_nobody_if_its_log_is_silent() {
-    let answered = |tls, ended, logged: Logged| {
-        let said = Snapshot { idle_before_request: Some(MOMENT), ..acknowledged(at(1999)) };
+    let of = |said, tls, ended, logged: Logged| {
         let mut correlator = Correlator::new(Duration::from_millis(300));
         correlator.handle(over(tls, fin(ended, said)));
         let mut case = correlator.flush().remove(0);
         case.logged = logged;
         classify(&case).cause
     };
+    let said = Snapshot { idle_before_request: Some(MOMENT), ..acknowledged(at(1999)) };
+    let answered = |tls, ended, logged| of(said, tls, ended, logged);
     assert_eq!(answered(Some(true), 2000, Logged::Nothing), Cause::IdleClose);
+    let same_jiffy = Snapshot {
+        idle_before_request: None,
+        since_last_send: Some(Duration::ZERO),
+        since_last_receive: Some(Duration::ZERO),
+        ..acknowledged(at(1999))
+    };
+    assert_eq!(of(same_jiffy, Some(true), 2000, Logged::Nothing), Cause::IdleClose);
+    let earlier = Snapshot { since_last_receive: Some(Duration::from_secs(1)), total_retransmits: 1, ..same_jiffy };
+    assert_eq!(of(earlier, Some(true), 2000, Logged::Nothing), Cause::BackendAbort);
     assert_eq!(answered(Some(true), 2000, Logged::Unknown), Cause::BackendAbort);
     assert_eq!(answered(Some(true), 2100, Logged::Nothing), Cause::BackendAbort, "the backend had time to think");
     assert_eq!(answered(Some(false), 2000, Logged::Nothing), Cause::BackendAbort);

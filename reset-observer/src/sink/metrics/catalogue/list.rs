@@ -95,7 +95,7 @@ pub(crate) const ERROR_LOG_JOINS: Description = Description::new(
     "reset_observer_error_log_joins_total",
     Counter,
     &["result"],
-    "Ends of upstream connections of which nginx writes a line in its error log, by what was found of that line",
+    "Ends of upstream connections of which nginx may write a line in its error log, by what was found of that line",
 );
 
 pub(crate) const ERROR_LOG_LINES_LEFT: Description = Description::new(
