@@ -27,6 +27,8 @@ const PREMATURE: &str = "upstream prematurely closed connection while reading re
 const RESET: &str = "recv() failed (104: Connection reset by peer) while reading response header from upstream";
 const TIMED_OUT: &str = "upstream timed out (110: Connection timed out) while reading response header from upstream";
 
+const GOAWAY: &str = "upstream sent goaway with error 0 while reading response header from upstream";
+
 /// Six pieces have 720 orders.
 const MOST_PIECES: usize = 5;
 
@@ -113,7 +115,9 @@ fn corroboration() -> [Vec<Vec<Piece>>; 5] {
         one(event(refused(2001))),
         vec![Vec::new(), others.to_vec()],
         one(event(client)),
-        std::iter::once(Vec::new()).chain([PREMATURE, RESET, TIMED_OUT].map(|said| vec![Piece::Line(said)])).collect(),
+        std::iter::once(Vec::new())
+            .chain([PREMATURE, RESET, TIMED_OUT, GOAWAY].map(|said| vec![Piece::Line(said)]))
+            .collect(),
     ]
 }
 
