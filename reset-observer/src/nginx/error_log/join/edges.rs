@@ -30,10 +30,11 @@ struct Span {
 
 impl Edges {
     /// Between lines and ends of the same worker and server. A line may be an end's own if it tells of such an ending, was
-    /// not there before it, and was written within `reach` after it.
+    /// not there before it, and was written within `reach` after it. Ends that can have none of these lines may be left out.
     pub(super) fn between<'a>(lines: &[Held], ends: impl Iterator<Item = &'a Expectation>, reach: Duration) -> Self {
         let lines = in_order(lines.iter().map(|held| (held.written.earliest.0, held.written.latest.0, held.endings)));
-        let ends = in_order(ends.map(|end| (end.first_line().0, end.last_line(reach).0, Endings::only(end.ending))));
+        let ends = ends.map(|end| (end.first_line().0, end.last_line(reach).0, Endings::only(end.ending)));
+        let ends = in_order(ends).into_iter().filter(near(&lines)).collect::<Vec<_>>();
         Self {
             ends_of: overlaps(&lines, &ends),
             lines_of: overlaps(&ends, &lines),
@@ -41,6 +42,13 @@ impl Edges {
             ends: ends.iter().map(|span| span.place).collect(),
         }
     }
+}
+
+/// Whether a span may overlap with one of these and have an ending in common, as all of them together tell.
+fn near(those: &[Span]) -> impl Fn(&Span) -> bool {
+    let (from, to) = (those.iter().map(|that| that.from).min(), those.iter().map(|that| that.to).max());
+    let endings = those.iter().fold(Endings::default(), |all, that| all.with(that.endings));
+    move |span| Some(span.to) >= from && Some(span.from) <= to && endings.meets(span.endings)
 }
 
 fn in_order(spans: impl Iterator<Item = (u64, u64, Endings)>) -> Vec<Span> {

@@ -130,6 +130,11 @@ impl Endings {
         Self(Self::bit(ending))
     }
 
+    /// These and those.
+    pub(super) const fn with(self, those: Self) -> Self {
+        Self(self.0 | those.0)
+    }
+
     /// Whether they have one in common.
     pub(super) const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
