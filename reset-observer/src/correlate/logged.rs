@@ -86,11 +86,12 @@ impl LogDesk {
 
     /// Asks for the line of this event, if nginx writes one for such.
     pub fn expect(&mut self, event: &Attributed) {
+        let expected = || self.expectation(event).zip(event.instance);
         let ends = Ends::of(&event.record);
-        if self.asked.contains_key(&ends) {
-            return;
-        }
-        if let Some((expectation, instance)) = self.expectation(event).zip(event.instance) {
+        // Most events make nginx write nothing.
+        if let Some((expectation, instance)) = expected()
+            && !self.asked.contains_key(&ends)
+        {
             let ticket = self.joiner.expect(expectation);
             self.answers.remove(&ends);
             self.asked.insert(ends, ticket);

@@ -32,9 +32,10 @@ impl Edges {
     /// Between lines and ends of the same worker and server. A line may be an end's own if it tells of such an ending, was
     /// not there before it, and was written within `reach` after it. Ends that can have none of these lines may be left out.
     pub(super) fn between<'a>(lines: &[Held], ends: impl Iterator<Item = &'a Expectation>, reach: Duration) -> Self {
-        let lines = in_order(lines.iter().map(|held| (held.written.earliest.0, held.written.latest.0, held.endings)));
+        let lines = lines.iter().map(|held| (held.written.earliest.0, held.written.latest.0, held.endings));
+        let lines = in_order(lines, |_| true);
         let ends = ends.map(|end| (end.first_line().0, end.last_line(reach).0, Endings::only(end.ending)));
-        let ends = in_order(ends).into_iter().filter(near(&lines)).collect::<Vec<_>>();
+        let ends = in_order(ends, near(&lines));
         Self {
             ends_of: overlaps(&lines, &ends),
             lines_of: overlaps(&ends, &lines),
@@ -51,9 +52,10 @@ fn near(those: &[Span]) -> impl Fn(&Span) -> bool {
     move |span| Some(span.to) >= from && Some(span.from) <= to && endings.meets(span.endings)
 }
 
-fn in_order(spans: impl Iterator<Item = (u64, u64, Endings)>) -> Vec<Span> {
-    let mut spans: Vec<Span> =
-        spans.enumerate().map(|(place, (from, to, endings))| Span { from, to, endings, place }).collect();
+/// Those spans that are to be kept.
+fn in_order(spans: impl Iterator<Item = (u64, u64, Endings)>, keep: impl Fn(&Span) -> bool) -> Vec<Span> {
+    let spans = spans.enumerate().map(|(place, (from, to, endings))| Span { from, to, endings, place });
+    let mut spans: Vec<Span> = spans.filter(keep).collect();
     // They come nearly in order, of which this sort makes use.
     spans.sort_by_key(|span| span.from);
     spans
