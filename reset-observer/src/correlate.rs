@@ -12,6 +12,7 @@ mod connections;
 mod departures;
 mod ends;
 mod gaps;
+mod judging;
 pub mod learned;
 mod logged;
 mod note;
@@ -26,7 +27,6 @@ use ends::BySequence;
 pub use ends::Ends;
 pub use gaps::{Gaps, IdleGaps};
 pub use learned::IdleTimeout;
-use learned::Lesson;
 pub use logged::{LogDesk, Logged};
 pub use reuse::ExpectedRaces;
 pub use server::{Server, ServerFacts};
@@ -38,7 +38,6 @@ use crate::{
     counts::{DecodeCounts, KernelCounts},
     record::{Event, Fate, KernelTime, ProcessEvent},
     resets::ResetTotals,
-    verdict::Leg,
 };
 
 /// A harmless-looking end waits this many settle windows: a worker that was held up may still write a request into
@@ -55,9 +54,6 @@ const OOM_WITHIN: Duration = Duration::from_secs(30);
 /// Connections that are known at a time, some 20 MiB. Beyond it those that wait longest are judged, or forgotten if they
 /// were judged, before their time.
 const MAX_CONNECTIONS: usize = 16_384;
-
-/// Connections that may stand where another's other end must; so many are no coincidence, and leave too much choice.
-const MAX_CANDIDATES: usize = 64;
 
 /// A server of which nothing was learned is forgotten after this time.
 const SERVER_MEMORY: Duration = Duration::from_secs(60);
@@ -233,65 +229,6 @@ impl Correlator {
         let mut due: Vec<_> = due.filter_map(order).collect();
         due.sort_unstable();
         due.into_iter().map(|(.., slot)| slot).collect()
-    }
-
-    fn judge(&mut self, slot: Slot) -> Option<Case> {
-        let known = self.connections.get(slot)?;
-        if known.is_judged() {
-            return None;
-        }
-        let peer = self.peer(known).cloned();
-        let known = self.connections.get_mut(slot)?;
-        let planned = deadline(known, self.settle);
-        if peer.as_ref().is_some_and(|peer| peer.leg() == Leg::Upstream) {
-            known.become_backend();
-        }
-        let tells = known.judge(&mut self.resets);
-        let next = deadline(known, self.settle);
-        self.plan(slot, Some(planned), next);
-        let connection = self.connections.get(slot).filter(|_| tells).map(Arc::clone)?;
-        Some(self.case(connection, peer))
-    }
-
-    /// Adds what is known of the server and of those around it.
-    fn case(&mut self, connection: Arc<Connection>, peer: Option<Arc<Connection>>) -> Case {
-        let ends = connection.ends();
-        let at = connection.first_at();
-        let server = self.servers.get(&ends.remote);
-        let server = server.map(|server| server.facts(&connection, self.settle)).unwrap_or_default();
-        let client_left = self.departures.any_just_before(ends.netns, at);
-        let ending = peer.as_ref().is_some_and(|peer| peer.exit().is_some());
-        let lesson = Lesson::of(&connection, client_left);
-        if let Some(lesson) = lesson.map(|lesson| if ending { lesson.of_an_ending_server() } else { lesson }) {
-            self.server(ends.remote).learn(&lesson, at, &server);
-            if let Some(opened) = connection.opened_at().filter(|_| lesson.is_close_for_idleness()) {
-                self.server(ends.remote).closed_for_idleness(at, at.since(opened));
-            }
-            self.servers.has_learned();
-        }
-        let oom_killed = peer.as_ref().and_then(|peer| peer.process()).is_some_and(|process| {
-            self.oom_victims.get(&process.pid).is_some_and(|&chosen| chosen.distance(at) <= OOM_WITHIN)
-        });
-        Case { connection, peer, server, client_left, oom_killed, logged: Logged::Unknown }
-    }
-
-    /// The other end of the connection, in whichever network namespace of this host it is: by its addresses, else by its
-    /// sequence numbers, if they leave no choice.
-    fn peer(&self, this: &Connection) -> Option<&Arc<Connection>> {
-        let ends = this.ends();
-        let mut by_address = self.connections.between(ends.remote, ends.local);
-        by_address.find(|peer| peer.first_at_is_near(this)).or_else(|| self.translated_peer(this))
-    }
-
-    fn translated_peer(&self, this: &Connection) -> Option<&Arc<Connection>> {
-        let candidates = self.by_sequence.expecting(this.sequence()?).take(MAX_CANDIDATES);
-        let (mut only, mut others, mut count) = (None, false, 0);
-        for peer in candidates.inspect(|_| count += 1).filter_map(|slot| self.connections.get(slot)) {
-            if this.meets(peer) {
-                others |= only.replace(peer).is_some();
-            }
-        }
-        only.filter(|_| !others && count < MAX_CANDIDATES)
     }
 
     fn retire(&mut self, slot: Slot) {
