@@ -18,16 +18,16 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attributed {
     /// What the kernel said.
-    pub record: Record,
+    pub record: Box<Record>,
     /// Which side of nginx; never [`Leg::Backend`], which only both ends together show.
     pub leg: Leg,
     /// Who holds the connection: on the upstream leg the worker that opened it, else the process that caused the
     /// event, where there is one.
-    pub process: Option<ProcessLabel>,
+    pub process: Option<Arc<ProcessLabel>>,
     /// The container, pod or service of that process.
-    pub container: Option<Box<Container>>,
+    pub container: Option<Arc<Container>>,
     /// The server at the other end, on the upstream leg.
-    pub upstream: Option<UpstreamLabel>,
+    pub upstream: Option<Arc<UpstreamLabel>>,
     /// What nginx's configuration says of that server.
     pub settings: Option<Arc<UpstreamSettings>>,
     /// The instance of nginx, on the upstream leg.
@@ -85,7 +85,8 @@ impl Attributor {
     /// 2. A worker had it open before the observer started, and nobody opened it since: upstream.
     /// 3. nobody is known to have opened it and nginx listens on its local address: client.
     /// 4. Anything else: other.
-    pub fn attribute(&mut self, record: Record) -> Attributed {
+    pub fn attribute(&mut self, record: impl Into<Box<Record>>) -> Attributed {
+        let record = record.into();
         self.refresh(&record);
         let (leg, process) = match self.upstream_worker(&record) {
             Some(worker) => (Leg::Upstream, Some(worker)),
@@ -98,7 +99,7 @@ impl Attributor {
             Some(worker) => self.upstream(worker, record.remote),
             None => (None, None),
         };
-        Attributed { record, leg, process, container, upstream, settings, instance }
+        Attributed { record, leg, process: process.map(Arc::new), container, upstream, settings, instance }
     }
 
     /// Takes what happened to a process.
@@ -162,19 +163,19 @@ impl Attributor {
         &mut self,
         worker: u32,
         remote: SocketAddr,
-    ) -> (Option<UpstreamLabel>, Option<Arc<UpstreamSettings>>) {
+    ) -> (Option<Arc<UpstreamLabel>>, Option<Arc<UpstreamSettings>>) {
         let instance = self.processes.instance_of(worker).zip(self.processes.generation_of(worker));
         let told = self.configurations.as_mut().zip(instance);
         let found = told.and_then(|(all, (instance, generation))| all.server(instance, generation, remote));
         match found {
-            Some(found) => (Some(found.label), Some(found.settings)),
-            None => (Some(unnamed(remote)), None),
+            Some(found) => (Some(Arc::new(found.label)), Some(found.settings)),
+            None => (Some(Arc::new(unnamed(remote))), None),
         }
     }
 
-    fn container(&mut self, record: &Record, process: Option<&ProcessLabel>) -> Option<Box<Container>> {
+    fn container(&mut self, record: &Record, process: Option<&ProcessLabel>) -> Option<Arc<Container>> {
         let process = process.map(|label| (label.pid, label.name.as_str()));
-        self.containers.as_mut()?.find(record.cgroup_id, process, record.at).map(Box::new)
+        self.containers.as_mut()?.find(record.cgroup_id, process, record.at).map(Arc::new)
     }
 
     fn label(&self, process: &Process) -> ProcessLabel {

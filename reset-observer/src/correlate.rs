@@ -3,7 +3,7 @@
 //! Pure: events and the time come in, cases and the next deadline go out. The same events give the same cases, live
 //! or from a recording, and the order in which corroboration arrives does not matter within the settle window.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use foldhash::HashMap;
 
@@ -12,6 +12,7 @@ mod connections;
 mod departures;
 mod ends;
 mod gaps;
+mod judging;
 pub mod learned;
 mod logged;
 mod note;
@@ -20,13 +21,12 @@ mod server;
 mod servers;
 
 pub use connection::Connection;
-use connections::Connections;
+use connections::{Connections, Slot};
 use departures::Departures;
 use ends::BySequence;
 pub use ends::Ends;
 pub use gaps::{Gaps, IdleGaps};
 pub use learned::IdleTimeout;
-use learned::Lesson;
 pub use logged::{LogDesk, Logged};
 pub use reuse::ExpectedRaces;
 pub use server::{Server, ServerFacts};
@@ -38,7 +38,6 @@ use crate::{
     counts::{DecodeCounts, KernelCounts},
     record::{Event, Fate, KernelTime, ProcessEvent},
     resets::ResetTotals,
-    verdict::Leg,
 };
 
 /// A harmless-looking end waits this many settle windows: a worker that was held up may still write a request into
@@ -56,9 +55,6 @@ const OOM_WITHIN: Duration = Duration::from_secs(30);
 /// were judged, before their time.
 const MAX_CONNECTIONS: usize = 16_384;
 
-/// Connections that may stand where another's other end must; so many are no coincidence, and leave too much choice.
-const MAX_CANDIDATES: usize = 64;
-
 /// A server of which nothing was learned is forgotten after this time.
 const SERVER_MEMORY: Duration = Duration::from_secs(60);
 
@@ -66,9 +62,9 @@ const SERVER_MEMORY: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Case {
     /// What this end recorded.
-    pub connection: Box<Connection>,
+    pub connection: Arc<Connection>,
     /// What the other end recorded, if it is on this host.
-    pub peer: Option<Box<Connection>>,
+    pub peer: Option<Arc<Connection>>,
     /// What is known of the server around that time.
     pub server: ServerFacts,
     /// A client in the same network namespace left just before, with its answer due.
@@ -86,7 +82,7 @@ pub struct Correlator {
     connections: Connections,
     by_sequence: BySequence,
     /// When each connection is next to be looked at, soonest first.
-    agenda: BTreeSet<(KernelTime, Ends)>,
+    agenda: BTreeSet<(KernelTime, Slot)>,
     /// Cases that had to be judged before their time, for the next poll.
     overtaken: Vec<Case>,
     servers: Servers,
@@ -126,48 +122,56 @@ impl Correlator {
             return;
         }
         let ends = Ends::of(&event.record);
-        if self.connections.get(&ends).is_some_and(|known| known.is_another(&event.record)) {
+        let another = |known: &Arc<Connection>| known.is_another(&event.record);
+        let known = self.connections.find(&ends);
+        if let Some(slot) = known.filter(|slot| self.connections.get(*slot).is_some_and(another)) {
             // Its addresses are in use again: what it waited for cannot come any more.
-            let overtaken = self.judge(ends);
-            self.overtaken.extend(overtaken);
-            self.retire(ends);
+            self.overtake(slot);
         }
         self.make_room();
         let settle = self.settle;
-        match self.connections.get_mut(&ends) {
-            Some(known) => {
+        // It may not be known any more.
+        let slot = known.filter(|slot| self.connections.get(*slot).is_some_and(|known| known.ends() == ends));
+        match slot.and_then(|slot| Some((slot, self.connections.get_mut(slot)?))) {
+            Some((slot, known)) => {
                 let planned = deadline(known, settle);
                 known.add(event, &mut self.resets);
                 let next = deadline(known, settle);
-                self.plan(ends, Some(planned), next);
+                self.plan(slot, Some(planned), next);
             }
-            None => self.begin(ends, event),
+            None => self.begin(event),
         }
     }
 
-    fn begin(&mut self, ends: Ends, event: Attributed) {
+    fn begin(&mut self, event: Attributed) {
         let new = Connection::new(event, &mut self.resets);
-        if let Some(sequence) = new.sequence() {
-            self.by_sequence.insert(ends, sequence);
+        let (sequence, deadline) = (new.sequence(), deadline(&new, self.settle));
+        let slot = self.connections.insert(new);
+        if let Some(sequence) = sequence {
+            self.by_sequence.insert(slot, sequence);
         }
-        self.plan(ends, None, deadline(&new, self.settle));
-        self.connections.insert(new);
+        self.plan(slot, None, deadline);
     }
 
     fn make_room(&mut self) {
         while self.connections.len() >= MAX_CONNECTIONS {
             let Some((_, next)) = self.agenda.first().copied() else { return };
-            let before_its_time = self.judge(next);
-            self.overtaken.extend(before_its_time);
-            self.retire(next);
+            self.overtake(next);
         }
     }
 
+    /// Judges a connection before its time and forgets it.
+    fn overtake(&mut self, slot: Slot) {
+        let overtaken = self.judge(slot);
+        self.overtaken.extend(overtaken);
+        self.retire(slot);
+    }
+
     /// Puts the connection's next deadline on the agenda, where `planned` was its former one.
-    fn plan(&mut self, ends: Ends, planned: Option<KernelTime>, next: KernelTime) {
+    fn plan(&mut self, slot: Slot, planned: Option<KernelTime>, next: KernelTime) {
         if planned != Some(next) {
-            planned.map(|planned| self.agenda.remove(&(planned, ends)));
-            self.agenda.insert((next, ends));
+            planned.map(|planned| self.agenda.remove(&(planned, slot)));
+            self.agenda.insert((next, slot));
         }
     }
 
@@ -196,13 +200,12 @@ impl Correlator {
 
     /// The connections whose time to be judged has come by `now`, oldest first.
     pub fn poll(&mut self, now: KernelTime) -> Vec<Case> {
-        let mut due: Vec<Ends> = self.agenda.iter().take_while(|(at, _)| *at <= now).map(|(_, ends)| *ends).collect();
-        due.sort_by_cached_key(|ends| self.connections.get(ends).map(Connection::first_at));
         let mut cases = std::mem::take(&mut self.overtaken);
-        cases.extend(due.iter().filter_map(|ends| self.judge(*ends)));
-        for ends in due {
-            if self.connections.get(&ends).is_some_and(|known| deadline(known, self.settle) <= now) {
-                self.retire(ends);
+        let due = self.due(now);
+        cases.extend(due.iter().filter_map(|slot| self.judge(*slot)));
+        for slot in due {
+            if self.connections.get(slot).is_some_and(|known| deadline(known, self.settle) <= now) {
+                self.retire(slot);
             }
         }
         self.oom_victims.retain(|_, chosen| *chosen >= now.before(OOM_WITHIN));
@@ -216,72 +219,27 @@ impl Correlator {
         self.poll(KernelTime(u64::MAX))
     }
 
-    fn judge(&mut self, ends: Ends) -> Option<Case> {
-        if self.connections.get(&ends)?.is_judged() {
-            return None;
-        }
-        let peer = self.peer(ends).map(|peer| (peer.ends(), peer.leg()));
-        let known = self.connections.get_mut(&ends)?;
-        let planned = deadline(known, self.settle);
-        if peer.is_some_and(|(_, leg)| leg == Leg::Upstream) {
-            known.become_backend();
-        }
-        let judged = known.judge(&mut self.resets);
-        let next = deadline(known, self.settle);
-        self.plan(ends, Some(planned), next);
-        let connection = judged?;
-        let peer = peer.and_then(|(peer, _)| self.connections.get(&peer)).cloned().map(Box::new);
-        Some(self.case(connection, peer))
+    /// The connections that are to be looked at by `now`, in the order in which they began to end.
+    fn due(&self, now: KernelTime) -> Vec<Slot> {
+        let due = self.agenda.iter().take_while(|(at, _)| *at <= now);
+        let order = |(at, slot): &(KernelTime, Slot)| {
+            let known = self.connections.get(*slot)?;
+            Some((known.first_at(), *at, known.ends(), *slot))
+        };
+        let mut due: Vec<_> = due.filter_map(order).collect();
+        due.sort_unstable();
+        due.into_iter().map(|(.., slot)| slot).collect()
     }
 
-    /// Adds what is known of the server and of those around it.
-    fn case(&mut self, connection: Box<Connection>, peer: Option<Box<Connection>>) -> Case {
-        let ends = connection.ends();
-        let at = connection.first_at();
-        let server = self.servers.get(&ends.remote);
-        let server = server.map(|server| server.facts(&connection, self.settle)).unwrap_or_default();
-        let client_left = self.departures.any_just_before(ends.netns, at);
-        let ending = peer.as_ref().is_some_and(|peer| peer.exit().is_some());
-        let lesson = Lesson::of(&connection, client_left);
-        if let Some(lesson) = lesson.map(|lesson| if ending { lesson.of_an_ending_server() } else { lesson }) {
-            self.server(ends.remote).learn(&lesson, at, &server);
-            if let Some(opened) = connection.opened_at().filter(|_| lesson.is_close_for_idleness()) {
-                self.server(ends.remote).closed_for_idleness(at, at.since(opened));
-            }
-            self.servers.has_learned();
-        }
-        let oom_killed = peer.as_ref().and_then(|peer| peer.process()).is_some_and(|process| {
-            self.oom_victims.get(&process.pid).is_some_and(|&chosen| chosen.distance(at) <= OOM_WITHIN)
-        });
-        Case { connection, peer, server, client_left, oom_killed, logged: Logged::Unknown }
-    }
-
-    /// The other end of the connection, in whichever network namespace of this host it is: by its addresses, else by its
-    /// sequence numbers, if they leave no choice.
-    fn peer(&self, ends: Ends) -> Option<&Connection> {
-        let this = self.connections.get(&ends)?;
-        let mut by_address = self.connections.between(ends.remote, ends.local);
-        by_address.find(|peer| peer.first_at_is_near(this)).or_else(|| self.translated_peer(this))
-    }
-
-    fn translated_peer(&self, this: &Connection) -> Option<&Connection> {
-        let candidates: Vec<Ends> = self.by_sequence.expecting(this.sequence()?).take(MAX_CANDIDATES).collect();
-        if candidates.len() == MAX_CANDIDATES {
-            return None;
-        }
-        let mut peers =
-            candidates.into_iter().filter_map(|ends| self.connections.get(&ends)).filter(|peer| this.meets(peer));
-        let only = peers.next()?;
-        peers.next().is_none().then_some(only)
-    }
-
-    fn retire(&mut self, ends: Ends) {
-        if let Some(mut connection) = self.connections.remove(&ends) {
-            self.agenda.remove(&(deadline(&connection, self.settle), ends));
+    fn retire(&mut self, slot: Slot) {
+        if let Some(mut connection) = self.connections.remove(slot) {
+            self.agenda.remove(&(deadline(&connection, self.settle), slot));
             if let Some(sequence) = connection.sequence() {
-                self.by_sequence.remove(ends, sequence);
+                self.by_sequence.remove(slot, sequence);
             }
-            connection.count(&mut self.resets);
+            if connection.has_uncounted() {
+                Arc::make_mut(&mut connection).count(&mut self.resets);
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     net::SocketAddr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -115,7 +116,7 @@ impl Pipeline {
     pub fn take(&mut self, bytes: &[u8]) {
         match self.decode(bytes) {
             Some(Message::Connection(record)) => {
-                let event = self.places.attribute(*record);
+                let event = self.places.attribute(record);
                 self.tape.iter_mut().for_each(|tape| tape.record(bytes, &event));
                 self.handle(event);
             }
@@ -131,7 +132,7 @@ impl Pipeline {
     /// Takes the record of a connection whose place is known.
     pub fn take_placed(&mut self, bytes: &[u8], placing: &Placing) {
         if let Some(Message::Connection(record)) = self.decode(bytes) {
-            self.handle(placing.place(*record));
+            self.handle(placing.place(record));
         }
     }
 
@@ -179,13 +180,15 @@ impl Pipeline {
 
     /// The configuration of an instance that was just found is read by now, in the usual case.
     fn verdict(&mut self, mut case: Case) -> Verdict {
-        let connection = &mut case.connection;
+        let connection = &case.connection;
         let worker = connection.process().map(|worker| worker.pid).filter(|_| connection.leg() == Leg::Upstream);
         if let Some(worker) = worker.filter(|_| connection.settings().is_none()) {
             let remote = connection.ends().remote;
             let name = self.places.upstream(worker, remote);
             self.tape.iter_mut().for_each(|tape| tape.named(Some(worker), remote, &name));
-            connection.name_upstream(name.0, name.1);
+            if !connection.is_named(&name) {
+                Arc::make_mut(&mut case.connection).name_upstream(name.0, name.1);
+            }
         }
         if let Some(settings) = case.connection.shared_settings() {
             self.correlator.note_settings(&case.connection.ends().remote, settings);

@@ -1,6 +1,6 @@
 //! Events as the lab measured them, for the tests of the rooms that decide.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use crate::{
     attribute::Attributed,
@@ -83,7 +83,7 @@ pub(crate) fn acknowledged(sent: KernelTime) -> Snapshot {
 pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapshot) -> Attributed {
     let process = Process { tgid: 3632, comm: "nginx".into() };
     Attributed {
-        record: Record {
+        record: Box::new(Record {
             at: at(ms),
             event,
             socket: Some(SocketId(1)),
@@ -99,18 +99,18 @@ pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapsho
             snapshot: Some(snapshot),
             packet: None,
             peer_on_host: false,
-        },
+        }),
         leg: Leg::Upstream,
-        process: Some(ProcessLabel {
+        process: Some(Arc::new(ProcessLabel {
             pid: 3632,
             name: "nginx".into(),
             role: Role::Worker,
             inner_pid: None,
             master: None,
             ordinal: Some(0),
-        }),
+        })),
         container: None,
-        upstream: Some(UpstreamLabel { name: None, server: server().to_string() }),
+        upstream: Some(Arc::new(UpstreamLabel { name: None, server: server().to_string() })),
         settings: None,
         instance: None,
     }
@@ -155,7 +155,7 @@ pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
     let event = upstream(ms, Event::ExitClose, TcpState::Established, idle(Duration::ZERO));
     let process = Process { tgid: 77, comm: "node".into() };
     Attributed {
-        record: Record {
+        record: Box::new(Record {
             netns: Some(2),
             local: server(),
             remote: proxy(),
@@ -163,17 +163,17 @@ pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
             owner: None,
             current: Some(process),
             exit: Some(exit),
-            ..event.record
-        },
+            ..*event.record
+        }),
         leg: Leg::Other,
-        process: Some(ProcessLabel {
+        process: Some(Arc::new(ProcessLabel {
             pid: 77,
             name: "node".into(),
             role: Role::Other,
             inner_pid: None,
             master: None,
             ordinal: None,
-        }),
+        })),
         container: None,
         upstream: None,
         settings: None,

@@ -219,13 +219,13 @@ pub struct Verdict {
     /// Inode of the network namespace.
     pub netns: Option<u32>,
     /// Who held the connection.
-    pub process: Option<ProcessLabel>,
+    pub process: Option<Arc<ProcessLabel>>,
     /// The container, pod or service of that process.
-    pub container: Option<Container>,
+    pub container: Option<Arc<Container>>,
     /// The same of the process at the other end, if that is on this host.
-    pub remote_container: Option<Container>,
+    pub remote_container: Option<Arc<Container>>,
     /// Whom it led to; `null` on other legs.
-    pub upstream: Option<UpstreamLabel>,
+    pub upstream: Option<Arc<UpstreamLabel>>,
     /// Times.
     pub timing: Timing,
     /// Payload.

@@ -66,7 +66,7 @@ impl Daemon {
     fn observe(&self, verdict: &Verdict) {
         let number = self.observed.fetch_add(1, Ordering::Relaxed);
         let server = format!("10.0.0.{}:3000", number % SERVERS);
-        let upstream = Some(UpstreamLabel { name: Some("backend".into()), server });
+        let upstream = Some(Arc::new(UpstreamLabel { name: Some("backend".into()), server }));
         let verdict = Verdict { at: KernelTime(number * 1_000_000), upstream, ..verdict.clone() };
         self.metrics.lock().unwrap().observe_verdict(&verdict);
         self.history.lock().unwrap().add(verdict);

@@ -20,7 +20,7 @@ fn case(gap: Duration, settings: Option<UpstreamSettings>) -> Case {
     }
     correlator.handle(reset(9000, TcpState::Established, requested(at(8990), gap)));
     let mut case = correlator.flush().into_iter().find(|case| case.connection.ends().local == proxy()).unwrap();
-    case.connection.name_upstream(None, settings.map(Arc::new));
+    Arc::make_mut(&mut case.connection).name_upstream(None, settings.map(Arc::new));
     case
 }
 

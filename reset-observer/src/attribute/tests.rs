@@ -79,7 +79,10 @@ fn what_a_worker_opened_leads_to_an_upstream_server() {
     let seen = attributor().attribute(opened_by(process(11, "nginx"), record("10.0.0.1:50452", "10.0.0.2:3000")));
     assert_eq!(seen.leg, Leg::Upstream);
     assert_eq!(seen.process.map(|label| (label.pid, label.ordinal)), Some((11, Some(0))));
-    assert_eq!(seen.upstream, Some(UpstreamLabel { name: None, server: "10.0.0.2:3000".to_owned() }));
+    assert_eq!(
+        seen.upstream,
+        Some(std::sync::Arc::new(UpstreamLabel { name: None, server: "10.0.0.2:3000".to_owned() }))
+    );
 }
 
 #[test]

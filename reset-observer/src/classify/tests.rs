@@ -249,9 +249,14 @@ fn what_comes_after_this_end_closed_hurts_nobody() {
 #[test]
 fn a_packet_that_meets_what_both_ends_had_closed_hurts_nobody() {
     let mut late = peer_reset(2000);
-    late.record = Record { state_before: Some(TcpState::TimeWait), snapshot: None, ..late.record };
+    late.record = Box::new(Record { state_before: Some(TcpState::TimeWait), snapshot: None, ..*late.record });
     let ours = Attributed {
-        record: Record { local: proxy(), remote: late.record.local, netns: Some(1), ..late.record.clone() },
+        record: Box::new(Record {
+            local: proxy(),
+            remote: late.record.local,
+            netns: Some(1),
+            ..(*late.record).clone()
+        }),
         leg: Leg::Upstream,
         ..late
     };

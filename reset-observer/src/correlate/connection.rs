@@ -31,9 +31,9 @@ const TIMER_SLACK: Duration = Duration::from_millis(50);
 pub struct Connection {
     ends: Ends,
     leg: Leg,
-    process: Option<ProcessLabel>,
-    container: Option<Box<Container>>,
-    upstream: Option<UpstreamLabel>,
+    process: Option<Arc<ProcessLabel>>,
+    container: Option<Arc<Container>>,
+    upstream: Option<Arc<UpstreamLabel>>,
     settings: Option<Arc<UpstreamSettings>>,
     first_at: KernelTime,
     /// Where it stood when first heard of.
@@ -114,19 +114,19 @@ impl Connection {
             self.outstanding_at.get_or_insert(record.at);
         }
         match record.event {
-            Event::FinReceived => self.fin.get_or_insert(Arc::new(record)),
-            Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert(Arc::new(record)),
-            Event::ClosedUnacked => self.given_up.get_or_insert(Arc::new(record)),
+            Event::FinReceived => self.fin.get_or_insert_with(|| record.into()),
+            Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert_with(|| record.into()),
+            Event::ClosedUnacked => self.given_up.get_or_insert_with(|| record.into()),
             // The kernel's own reason: a close that comes with it is only its consequence.
-            Event::Failed { .. } => self.given_up.insert(Arc::new(record)),
+            Event::Failed { .. } => self.given_up.insert(record.into()),
             // No end of a connection: the correlator keeps it away.
             Event::Retransmitted => return,
-            Event::ResetReceived => self.reset.get_or_insert(Arc::new(record)),
+            Event::ResetReceived => self.reset.get_or_insert_with(|| record.into()),
             Event::ResetSent { data_after_close, .. } => {
                 if data_after_close {
                     self.retract_reset(resets);
                 }
-                self.sent.get_or_insert(Arc::new(record))
+                self.sent.get_or_insert_with(|| record.into())
             }
         };
     }
@@ -145,13 +145,10 @@ impl Connection {
         record.owner.as_ref().is_some_and(|owner| owner.opened_at > self.first_at)
     }
 
-    /// Marks the connection as judged and returns it, unless it was judged already or says nothing that a verdict could
-    /// be about.
-    pub(super) fn judge(&mut self, resets: &mut ResetTotals) -> Option<Box<Self>> {
+    /// Marks the connection as judged, and says whether it tells anything that a verdict could be about.
+    pub(super) fn judge(&mut self, resets: &mut ResetTotals) -> bool {
         self.count(resets);
-        if std::mem::replace(&mut self.judged, true) {
-            return None;
-        }
+        self.judged = true;
         let tells = match self.leg {
             Leg::Upstream => {
                 let by_this_end =
@@ -163,7 +160,7 @@ impl Connection {
             Leg::Backend => false,
         };
         self.told_nothing = !tells;
-        tells.then(|| Box::new(self.clone()))
+        tells
     }
 
     /// Counts the resets that wait on this connection's leg.
@@ -171,6 +168,11 @@ impl Connection {
         for direction in self.uncounted.drain(..) {
             resets.on_leg(direction, self.leg);
         }
+    }
+
+    /// Whether resets wait on its leg.
+    pub(super) fn has_uncounted(&self) -> bool {
+        !self.uncounted.is_empty()
     }
 
     pub(super) fn is_judged(&self) -> bool {

@@ -1,11 +1,17 @@
 //! Finding the other end of a connection on this host.
 
-use std::{cmp::Ordering, collections::BTreeSet, net::SocketAddr};
+use std::{
+    cmp::Ordering,
+    collections::BTreeSet,
+    hash::{Hash, Hasher},
+    net::{IpAddr, SocketAddr},
+};
 
+use super::connections::Slot;
 use crate::record::{Record, SequenceNumbers};
 
 /// What identifies a connection on this host. Ordered by ports first, because a port is soon compared and seldom the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ends {
     /// This end.
     pub local: SocketAddr,
@@ -20,6 +26,41 @@ impl Ends {
     #[must_use]
     pub fn of(record: &Record) -> Self {
         Self { local: record.local, remote: record.remote, netns: record.netns }
+    }
+}
+
+/// The addresses of both ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Addresses {
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+}
+
+impl Addresses {
+    pub(super) fn of(ends: &Ends) -> Self {
+        Self { local: ends.local, remote: ends.remote }
+    }
+}
+
+/// Hashed several times for each record, so in as few pieces as hold all of it.
+impl Hash for Addresses {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for address in [&self.local, &self.remote] {
+            match address.ip() {
+                IpAddr::V4(ip) => state.write_u64(u64::from(ip.to_bits()) << 16 | u64::from(address.port())),
+                IpAddr::V6(ip) => {
+                    state.write_u128(ip.to_bits());
+                    state.write_u16(address.port());
+                }
+            }
+        }
+    }
+}
+
+impl Hash for Ends {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Addresses::of(self).hash(state);
+        self.netns.hash(state);
     }
 }
 
@@ -41,53 +82,52 @@ impl PartialOrd for Ends {
 /// a container) the two ends of a connection know different addresses, and the same sequence numbers.
 #[derive(Debug, Default)]
 pub(super) struct BySequence {
-    expecting: BTreeSet<(u32, Ends)>,
+    expecting: BTreeSet<(u32, Slot)>,
 }
 
 impl BySequence {
-    pub(super) fn insert(&mut self, ends: Ends, sequence: SequenceNumbers) {
-        self.expecting.insert((sequence.received, ends));
+    pub(super) fn insert(&mut self, slot: Slot, sequence: SequenceNumbers) {
+        self.expecting.insert((sequence.received, slot));
     }
 
-    pub(super) fn remove(&mut self, ends: Ends, sequence: SequenceNumbers) {
-        self.expecting.remove(&(sequence.received, ends));
+    pub(super) fn remove(&mut self, slot: Slot, sequence: SequenceNumbers) {
+        self.expecting.remove(&(sequence.received, slot));
     }
 
     /// All that may be the other end of a connection that stands at `sequence`. To be checked the other way round.
-    pub(super) fn expecting(&self, sequence: SequenceNumbers) -> impl Iterator<Item = Ends> + '_ {
+    pub(super) fn expecting(&self, sequence: SequenceNumbers) -> impl Iterator<Item = Slot> + '_ {
         let (first, width) = sequence.expectable();
         let last = first.wrapping_add(width);
         let wraps = last < first;
-        let upper = self.expecting.range((first, Ends::FIRST)..).take_while(move |(at, _)| wraps || *at <= last);
-        let lower = self.expecting.range(..(first, Ends::FIRST)).take_while(move |(at, _)| wraps && *at <= last);
-        upper.chain(lower).map(|(_, ends)| *ends)
+        let start = (first, Slot::FIRST);
+        let upper = self.expecting.range(start..).take_while(move |(at, _)| wraps || *at <= last);
+        let lower = self.expecting.range(..start).take_while(move |(at, _)| wraps && *at <= last);
+        upper.chain(lower).map(|(_, slot)| *slot)
     }
-}
-
-impl Ends {
-    /// No other is before it.
-    const FIRST: Self = {
-        let none = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
-        Self { local: none, remote: none, netns: None }
-    };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{correlate::connections::Connections, resets::ResetTotals, sample};
 
     #[test]
     fn connections_are_found_by_what_they_expect_also_where_the_numbers_wrap() {
-        let ends = |port| Ends { local: SocketAddr::from(([10, 0, 0, 1], port)), ..Ends::FIRST };
+        let mut connections = Connections::default();
+        let mut slot = |port| {
+            let event = sample::from_port(port, sample::fin(1000, sample::idle(sample::RESPONSE_TIME)));
+            connections.insert(crate::correlate::Connection::new(event, &mut ResetTotals::default()))
+        };
+        let slots = [slot(1), slot(2), slot(3)];
         let at = |received| SequenceNumbers { received, ..SequenceNumbers::default() };
         let mut index = BySequence::default();
-        for (port, received) in [(1, u32::MAX - 5), (2, 7), (3, 0x8000_0000)] {
-            index.insert(ends(port), at(received));
+        for (slot, received) in slots.into_iter().zip([u32::MAX - 5, 7, 0x8000_0000]) {
+            index.insert(slot, at(received));
         }
         let here = SequenceNumbers { unacknowledged: u32::MAX - 5, next: 7, received: 0 };
-        let found: Vec<u16> = index.expecting(here).map(|ends| ends.local.port()).collect();
-        assert_eq!(found, [1, 2]);
-        index.remove(ends(1), at(u32::MAX - 5));
+        let found: Vec<Slot> = index.expecting(here).collect();
+        assert_eq!(found, slots[..2]);
+        index.remove(slots[0], at(u32::MAX - 5));
         assert_eq!(index.expecting(here).count(), 1);
     }
 }

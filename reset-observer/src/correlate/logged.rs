@@ -21,6 +21,9 @@ use crate::{
 /// A FIN this soon after payload may have cut a response; one that comes later is that of an idle connection.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// One that comes as soon as this most likely has: few connections are idle for so short a time.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
 /// A reset may cut a response that pauses, because its reader or its writer is slow, for this long: by default nginx gives
 /// up one that pauses longer (`proxy_read_timeout`). Servers rarely end idle connections by a reset.
 const PAUSED: Duration = Duration::from_secs(60);
@@ -103,9 +106,9 @@ impl LogDesk {
             self.ask(ends, event);
             return;
         };
-        if asked.ending == Ending::CutShort && left_farewell_unread(&event.record) {
+        if matches!(asked.ending, Ending::CutShort | Ending::CutAfterPause) && left_farewell_unread(&event.record) {
             self.joiner.withdraw(ticket, &asked);
-        } else if asked.ending == Ending::Quiet && ending(&event.record) == Some(Ending::Closed) {
+        } else if may_be_quiet(asked.ending) && ending(&event.record) == Some(Ending::Closed) {
             // It was idle no longer: what is asked now is another question.
             self.of_ticket.remove(&ticket);
             self.joiner.withdraw(ticket, &asked);
@@ -242,8 +245,9 @@ fn ending(record: &Record) -> Option<Ending> {
     match record.event {
         Event::ResetReceived if record.state_before == Some(TcpState::SynSent) => Some(Ending::Refused),
         Event::FinReceived if !is_outstanding(record) => {
-            let ending = if received_within(record, FRESH) { Ending::CutShort } else { Ending::Quiet };
-            received_within(record, Duration::MAX).then_some(ending)
+            let by_pause =
+                [(AT_ONCE, Ending::CutShort), (FRESH, Ending::CutAfterPause), (Duration::MAX, Ending::Quiet)];
+            by_pause.into_iter().find(|(pause, _)| received_within(record, *pause)).map(|(_, ending)| ending)
         }
         Event::ResetReceived if !is_outstanding(record) && !after_fin => {
             received_within(record, PAUSED).then_some(Ending::CutByReset)
@@ -258,6 +262,10 @@ fn ending(record: &Record) -> Option<Ending> {
         Event::ClosedUnacked | Event::Failed { .. } => Some(Ending::Silent),
         Event::ResetSent { .. } | Event::ExitClose | Event::ListenerExit | Event::Retransmitted => None,
     }
+}
+
+const fn may_be_quiet(ending: Ending) -> bool {
+    matches!(ending, Ending::Quiet | Ending::CutAfterPause)
 }
 
 /// The server answered the handshake and took the request, so that the wait was for the response.

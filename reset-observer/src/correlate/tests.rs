@@ -5,6 +5,7 @@ use crate::{
     sample::{
         acknowledged, at, exit_close, fin, from_port, idle, peer_reset, proxy, refused, requested, reset, upstream,
     },
+    verdict::Leg,
 };
 
 const SETTLE: Duration = Duration::from_millis(300);

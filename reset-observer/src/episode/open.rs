@@ -1,6 +1,6 @@
 //! An episode that goes on.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use super::{Away, Episode};
 use crate::{
@@ -27,7 +27,7 @@ pub(super) struct Open {
     causes: BTreeMap<Cause, u64>,
     confidence: BTreeMap<Cause, Confidence>,
     exit: Option<Exit>,
-    process: Option<ProcessLabel>,
+    process: Option<Arc<ProcessLabel>>,
     oom_killed: bool,
 }
 
@@ -37,7 +37,7 @@ impl Open {
         let unnamed = || UpstreamLabel { name: None, server: server.to_string() };
         Self {
             id: format!("{server}@{}", verdict.at.0 / 1_000_000),
-            upstream: verdict.upstream.clone().unwrap_or_else(unnamed),
+            upstream: verdict.upstream.as_deref().cloned().unwrap_or_else(unnamed),
             from: verdict.at,
             to: verdict.at,
             cuts: None,
@@ -103,7 +103,7 @@ impl Open {
             requests: self.requests,
             causes: self.causes,
             away: Away { at_least, at_most },
-            process: self.process,
+            process: self.process.map(Arc::unwrap_or_clone),
             exit: self.exit.map(|exit| exit.to_string()),
             oom_killed: self.oom_killed,
         }

@@ -39,7 +39,7 @@ impl RecordedNames {
 }
 
 impl Places {
-    pub(super) fn attribute(&mut self, record: Record) -> Attributed {
+    pub(super) fn attribute(&mut self, record: Box<Record>) -> Attributed {
         match self {
             Self::Live(attributor) => attributor.attribute(record),
             Self::Recorded(_) => Attributed {
@@ -110,7 +110,7 @@ impl Places {
         match self {
             Self::Live(attributor) => attributor.upstream(worker, remote),
             Self::Recorded(names) => {
-                names.get(Some(worker), remote).cloned().unwrap_or_else(|| (Some(unnamed(remote)), None))
+                names.get(Some(worker), remote).cloned().unwrap_or_else(|| (Some(Arc::new(unnamed(remote))), None))
             }
         }
     }
@@ -119,7 +119,7 @@ impl Places {
         match self {
             Self::Live(attributor) => attributor.name_server(remote),
             Self::Recorded(names) => match names.get(None, remote).cloned() {
-                Some((label, settings)) => (label.unwrap_or_else(|| unnamed(remote)), settings),
+                Some((label, settings)) => (label.map_or_else(|| unnamed(remote), Arc::unwrap_or_clone), settings),
                 None => (unnamed(remote), None),
             },
         }

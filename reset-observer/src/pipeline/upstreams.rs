@@ -17,7 +17,7 @@ impl Pipeline {
     pub fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
         let (label, settings) = self.places.name_server(remote);
         if let Some(tape) = &mut self.tape {
-            tape.named(None, remote, &(Some(label.clone()), settings.clone()));
+            tape.named(None, remote, &(Some(Arc::new(label.clone())), settings.clone()));
         }
         (label, settings)
     }

@@ -1,7 +1,7 @@
 //! What recordings consist of. The frequent entries are bytes as they are, the others JSON, which a reader of a later
 //! version still understands.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use reset_observer_ebpf::record::RawRecord;
@@ -99,7 +99,7 @@ pub enum Context {
         /// The address.
         remote: SocketAddr,
         /// Its name.
-        upstream: Option<UpstreamLabel>,
+        upstream: Option<Arc<UpstreamLabel>>,
         /// What counts for it.
         settings: Option<Box<UpstreamSettings>>,
     },

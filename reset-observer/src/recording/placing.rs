@@ -18,13 +18,13 @@ pub struct Placing {
     /// Which side of nginx.
     pub leg: Leg,
     /// Who holds the connection.
-    pub process: Option<ProcessLabel>,
+    pub process: Option<Arc<ProcessLabel>>,
     /// Position of a worker among its master's; lines of JSON leave it out of [`ProcessLabel`].
     pub ordinal: Option<u32>,
     /// The container of that process.
-    pub container: Option<Box<Container>>,
+    pub container: Option<Arc<Container>>,
     /// The server at the other end.
-    pub upstream: Option<UpstreamLabel>,
+    pub upstream: Option<Arc<UpstreamLabel>>,
     /// What nginx's configuration says of it.
     pub settings: Option<Arc<UpstreamSettings>>,
     /// The instance of nginx.
@@ -65,7 +65,7 @@ impl Placing {
 
     /// The record with this answer.
     #[must_use]
-    pub fn place(&self, record: Record) -> Attributed {
+    pub fn place(&self, record: Box<Record>) -> Attributed {
         Attributed {
             record,
             leg: self.leg,
@@ -81,7 +81,7 @@ impl Placing {
     #[must_use]
     pub fn whole(mut self) -> Self {
         if let Some(process) = &mut self.process {
-            process.ordinal = self.ordinal;
+            Arc::make_mut(process).ordinal = self.ordinal;
         }
         self
     }

@@ -4,6 +4,8 @@
 //! the same but for these. Substitutes are numbered in the order in which they are needed. What times, ports, process ids
 //! and byte counts tell remains, for verdicts rest on them; `docs/recordings.md` lists both.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
 use reset_observer_ebpf::record::RawRecord;
 use zerocopy::{FromBytes as _, IntoBytes as _};
@@ -81,10 +83,10 @@ impl Redactor {
 
     fn placing(&mut self, placing: &mut Placing) {
         self.process(placing.process.as_mut());
-        self.container(placing.container.as_deref_mut());
+        self.container(placing.container.as_mut());
         self.upstream(placing.upstream.as_mut());
         if let Some(settings) = &mut placing.settings {
-            self.settings(std::sync::Arc::make_mut(settings));
+            self.settings(Arc::make_mut(settings));
         }
     }
 
@@ -113,12 +115,12 @@ impl Redactor {
         self.names.replace(Kind::Node, &mut ready.node);
     }
 
-    fn process(&mut self, process: Option<&mut ProcessLabel>) {
-        process.into_iter().for_each(|process| self.names.replace_process(&mut process.name));
+    fn process(&mut self, process: Option<&mut Arc<ProcessLabel>>) {
+        process.into_iter().for_each(|process| self.names.replace_process(&mut Arc::make_mut(process).name));
     }
 
-    fn container(&mut self, container: Option<&mut Container>) {
-        let Some(Container { id, runtime: _, pod, unit }) = container else { return };
+    fn container(&mut self, container: Option<&mut Arc<Container>>) {
+        let Some(Container { id, runtime: _, pod, unit }) = container.map(Arc::make_mut) else { return };
         let names = &mut self.names;
         names.replace_any(Kind::Container, id.as_mut());
         names.replace_any(Kind::Unit, unit.as_mut());
@@ -130,8 +132,8 @@ impl Redactor {
         }
     }
 
-    fn upstream(&mut self, upstream: Option<&mut UpstreamLabel>) {
-        let Some(UpstreamLabel { name, server }) = upstream else { return };
+    fn upstream(&mut self, upstream: Option<&mut Arc<UpstreamLabel>>) {
+        let Some(UpstreamLabel { name, server }) = upstream.map(Arc::make_mut) else { return };
         self.names.replace_any(Kind::Upstream, name.as_mut());
         match server.parse() {
             Ok(address) => *server = self.addresses.of_socket(address).to_string(),

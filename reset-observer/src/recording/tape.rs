@@ -1,11 +1,8 @@
 //! Writes down what a pipeline is told, and what it was answered.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
+
+use foldhash::HashMap;
 
 use super::{
     Placing, Redactor, block,
@@ -27,7 +24,7 @@ use crate::{
 };
 
 /// What a server is called: its label, and what counts for it.
-pub type Name = (Option<UpstreamLabel>, Option<Arc<UpstreamSettings>>);
+pub type Name = (Option<Arc<UpstreamLabel>>, Option<Arc<UpstreamSettings>>);
 
 /// Names that are known at a time; beyond them all are told anew.
 pub const MAX_NAMES: usize = 16_384;

@@ -1,6 +1,6 @@
 //! The verdict of the design's example, and an episode, for the tests of all sinks.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     container::{Container, Pod, Runtime},
@@ -35,15 +35,15 @@ pub(crate) fn verdict() -> Verdict {
         remote: endpoint([10, 99, 2, 1], 3000),
         tcp_state: Some(TcpState::CloseWait),
         netns: Some(4_026_531_992),
-        process: Some(ProcessLabel {
+        process: Some(Arc::new(ProcessLabel {
             pid: 3632,
             name: "nginx".into(),
             role: Role::Worker,
             inner_pid: Some(7),
             master: Some(3600),
             ordinal: Some(1),
-        }),
-        container: Some(Container {
+        })),
+        container: Some(Arc::new(Container {
             id: Some("c0ffee".repeat(10) + "c0de"),
             runtime: Some(Runtime::Containerd),
             pod: Some(Pod {
@@ -53,9 +53,9 @@ pub(crate) fn verdict() -> Verdict {
                 container: Some("nginx".into()),
             }),
             unit: None,
-        }),
+        })),
         remote_container: None,
-        upstream: Some(UpstreamLabel { name: Some("backend".into()), server: "10.99.2.1:3000".into() }),
+        upstream: Some(Arc::new(UpstreamLabel { name: Some("backend".into()), server: "10.99.2.1:3000".into() })),
         timing: Timing {
             connection_age_ms: Some(3561.2),
             idle_before_request_ms: Some(3532.0),

@@ -15,7 +15,7 @@ use crate::{
         upstream::Upstream,
         words,
     },
-    verdict::{Cause, Impact, Verdict},
+    verdict::{Cause, Impact, UpstreamLabel, Verdict},
 };
 
 /// Episodes that are told of one by one.
@@ -116,8 +116,7 @@ impl Summary {
         self.verdicts += 1;
         *self.causes.entry(verdict.cause).or_default().entry(verdict.impact).or_default() += 1;
         if let Some(upstream) = &verdict.upstream {
-            let key = self.seen.admit(upstream);
-            *self.server_mut(key).causes.entry(verdict.cause).or_default() += 1;
+            *self.server_mut(upstream).causes.entry(verdict.cause).or_default() += 1;
         }
     }
 
@@ -161,14 +160,23 @@ impl Summary {
         self.ended_at
     }
 
-    fn server_mut(&mut self, key: ServerKey) -> &mut ServerSummary {
-        let same = |server: &ServerSummary| server.server == key.server && server.upstream == key.upstream;
-        let index = self.servers.iter().position(same).unwrap_or_else(|| {
-            let ServerKey { upstream, server } = key.clone();
-            self.servers.push(ServerSummary { upstream, server, causes: BTreeMap::new() });
-            self.servers.len() - 1
+    fn server_mut(&mut self, label: &UpstreamLabel) -> &mut ServerSummary {
+        let is = |server: &ServerSummary, upstream: &str, address: &str| {
+            server.server == address && server.upstream == upstream
+        };
+        let name = label.name.as_deref().unwrap_or_default();
+        let known = self.servers.iter().position(|server| is(server, name, &label.server));
+        let index = known.unwrap_or_else(|| {
+            let key = self.seen.admit(label);
+            let known = self.servers.iter().position(|server| is(server, &key.upstream, &key.server));
+            known.unwrap_or_else(|| self.add_server(key))
         });
         &mut self.servers[index]
+    }
+
+    fn add_server(&mut self, ServerKey { upstream, server }: ServerKey) -> usize {
+        self.servers.push(ServerSummary { upstream, server, causes: BTreeMap::new() });
+        self.servers.len() - 1
     }
 
     fn write_causes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -53,7 +53,7 @@ pub struct Backend {
     /// Its own port.
     pub port: u16,
     /// The process that held it, if it closed or aborted the connection itself.
-    pub process: Option<ProcessLabel>,
+    pub process: Option<Arc<ProcessLabel>>,
     /// How that process was ending, if it was: `exit status 1`, `SIGKILL`.
     pub exit: Option<String>,
     /// Why its kernel sent a reset, by the kernel's own name in lower case.

@@ -187,7 +187,7 @@ fn configurations_of(case: &Case) -> Vec<Case> {
     ];
     let with = |settings| {
         let mut case = case.clone();
-        case.connection.name_upstream(None, Some(Arc::new(settings)));
+        Arc::make_mut(&mut case.connection).name_upstream(None, Some(Arc::new(settings)));
         case
     };
     settings.into_iter().map(with).chain([case.clone()]).collect()

@@ -8,6 +8,7 @@ use crate::{
     correlate::Ends,
     nginx::upstream_settings::UpstreamSettings,
     record::{Event, Exit, KernelTime, Record, Snapshot, TcpState},
+    recording::tape::Name,
     verdict::{Leg, ProcessLabel, UpstreamLabel},
 };
 
@@ -26,26 +27,31 @@ impl Connection {
 
     /// Who holds it.
     #[must_use]
-    pub fn process(&self) -> Option<&ProcessLabel> {
+    pub fn process(&self) -> Option<&Arc<ProcessLabel>> {
         self.process.as_ref()
     }
 
     /// The container, pod or service of that process.
     #[must_use]
-    pub fn container(&self) -> Option<&Container> {
-        self.container.as_deref()
+    pub fn container(&self) -> Option<&Arc<Container>> {
+        self.container.as_ref()
     }
 
     /// Whom it leads to.
     #[must_use]
-    pub fn upstream(&self) -> Option<&UpstreamLabel> {
+    pub fn upstream(&self) -> Option<&Arc<UpstreamLabel>> {
         self.upstream.as_ref()
     }
 
     /// Names the server, if it had no name so far.
-    pub fn name_upstream(&mut self, label: Option<UpstreamLabel>, settings: Option<Arc<UpstreamSettings>>) {
+    pub fn name_upstream(&mut self, label: Option<Arc<UpstreamLabel>>, settings: Option<Arc<UpstreamSettings>>) {
         self.upstream = label.or(self.upstream.take());
         self.settings = settings.or(self.settings.take());
+    }
+
+    /// Whether [`Self::name_upstream`] with this name would change nothing.
+    pub(crate) fn is_named(&self, (label, settings): &Name) -> bool {
+        (label.is_none() || *label == self.upstream) && (settings.is_none() || *settings == self.settings)
     }
 
     /// What nginx's configuration says of the server.

@@ -21,18 +21,20 @@ fn connections_with_equal_addresses_are_told_apart_by_their_network_namespaces_a
     let order: Vec<_> = connections.between(local, remote).map(|known| known.ends().netns).collect();
     assert_eq!(order, [None, Some(3), Some(7)]);
     assert_eq!(connections.between(remote, local).count(), 0);
-    assert_eq!(connections.get(&ends(Some(3))).unwrap().ends(), ends(Some(3)));
-    assert!(connections.get(&ends(Some(4))).is_none() && connections.get_mut(&ends(Some(7))).is_some());
+    let found = connections.find(&ends(Some(3))).unwrap();
+    assert_eq!(connections.get(found).unwrap().ends(), ends(Some(3)));
+    assert_eq!(connections.get_mut(found).unwrap().ends(), ends(Some(3)));
+    assert!(connections.find(&ends(Some(4))).is_none());
 }
 
 #[test]
 fn what_was_removed_is_not_known_and_the_others_are() {
     let mut connections = Connections::default();
-    connections.insert(connection(Some(3)));
-    connections.insert(connection(Some(7)));
-    assert_eq!(connections.remove(&ends(Some(3))).unwrap().ends(), ends(Some(3)));
-    assert!(connections.remove(&ends(Some(3))).is_none() && connections.get(&ends(Some(7))).is_some());
-    assert_eq!(connections.len(), 1);
-    connections.remove(&ends(Some(7)));
+    let one = connections.insert(connection(Some(3)));
+    let other = connections.insert(connection(Some(7)));
+    assert_eq!(connections.remove(one).unwrap().ends(), ends(Some(3)));
+    assert!(connections.remove(one).is_none() && connections.find(&ends(Some(3))).is_none());
+    assert_eq!((connections.find(&ends(Some(7))), connections.len()), (Some(other), 1));
+    connections.remove(other);
     assert_eq!((connections.len(), connections.known.len()), (0, 0), "nothing is kept of them");
 }

@@ -86,6 +86,7 @@ fn nginx_writes_a_line_for_each_end_that_hurt_a_request() {
 fn an_end_soon_after_payload_may_have_cut_a_response_and_a_later_one_has_not() {
     let ending_of = |idle_for| ending(&fin(2000, idle(idle_for)).record);
     assert_eq!(ending_of(Duration::from_millis(5)), Some(Ending::CutShort));
+    assert_eq!(ending_of(SECOND / 2), Some(Ending::CutAfterPause));
     assert_eq!(ending_of(SECOND), Some(Ending::Quiet));
     let reset_after = |idle_for| ending(&reset(2000, TcpState::Established, idle(idle_for)).record);
     assert_eq!(reset_after(Duration::from_millis(5)), Some(Ending::CutByReset));
@@ -216,6 +217,7 @@ fn only_a_known_worker_of_a_known_nginx_has_lines() {
 fn in_a_pid_namespace_the_line_bears_the_inner_pid() {
     let (mut desk, mut end) = (desk(), aborted(50_000, 2000));
     if let Some(worker) = &mut end.process {
+        let worker = std::sync::Arc::make_mut(worker);
         (worker.pid, worker.inner_pid) = (4711, Some(3632));
     }
     desk.expect(&end);

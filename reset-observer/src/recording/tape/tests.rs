@@ -3,7 +3,7 @@ use crate::{record::Record, verdict::Leg};
 
 fn event(at: u64, leg: Leg) -> Attributed {
     let event = crate::sample::fin(1, crate::sample::idle(Duration::from_secs(1)));
-    Attributed { record: Record { at: KernelTime(at), ..event.record }, leg, ..event }
+    Attributed { record: Box::new(Record { at: KernelTime(at), ..*event.record }), leg, ..event }
 }
 
 fn kinds(tape: &mut Tape) -> String {
@@ -37,7 +37,8 @@ fn a_place_is_told_once_before_the_first_record_that_has_it() {
 fn a_name_is_told_when_it_changes() {
     let mut tape = Tape::new(None);
     let remote: SocketAddr = ([10, 0, 0, 1], 3000).into();
-    let name = |name: &str| (Some(UpstreamLabel { name: Some(name.into()), server: remote.to_string() }), None);
+    let name =
+        |name: &str| (Some(Arc::new(UpstreamLabel { name: Some(name.into()), server: remote.to_string() })), None);
     for (worker, name) in [(None, name("a")), (None, name("a")), (Some(7), name("a")), (None, name("b"))] {
         tape.named(worker, remote, &name);
     }

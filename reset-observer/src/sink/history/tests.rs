@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::{sink::example, verdict::UpstreamLabel};
@@ -33,7 +33,7 @@ fn the_newest_come_first_and_harmless_ones_only_when_asked_for() {
 #[test]
 fn a_verdict_is_found_by_upstream_server_and_id() {
     let other = UpstreamLabel { name: Some("other".into()), server: "10.0.0.9:80".into() };
-    let verdict = Verdict { upstream: Some(other), ..at(7, Cause::ClientAbort) };
+    let verdict = Verdict { upstream: Some(Arc::new(other)), ..at(7, Cause::ClientAbort) };
     let id = verdict.id;
     let history = history([at(1, Cause::ClientAbort), verdict, Verdict { upstream: None, ..at(9, Cause::Unknown) }]);
     let found =
@@ -98,7 +98,7 @@ fn a_timeline_early_after_boot_does_not_begin_before_it() {
 fn servers_are_told_apart_up_to_a_bound() {
     let mut history = History::new();
     for server in 0..1000 {
-        let upstream = Some(UpstreamLabel { name: None, server: format!("server-{server}:80") });
+        let upstream = Some(Arc::new(UpstreamLabel { name: None, server: format!("server-{server}:80") }));
         history.add(Verdict { upstream, ..at(server, Cause::Unknown) });
     }
     assert_eq!(history.servers().len(), crate::sink::servers::MAX_SERVERS + 1);

@@ -97,7 +97,7 @@ fn what_comes_from_outside_cannot_become_markup() {
     let upstream = UpstreamLabel { name: Some(evil.into()), server: evil.into() };
     let verdict = Verdict {
         request: Some(request),
-        upstream: Some(upstream.clone()),
+        upstream: Some(std::sync::Arc::new(upstream.clone())),
         advice: Some(evil.into()),
         ..example::verdict()
     };
@@ -134,7 +134,7 @@ fn the_style_knows_every_cause_in_light_and_in_dark() {
 fn a_page_with_all_that_can_be_shown_is_bounded() {
     let mut history = History::new();
     for number in 0..2000 {
-        let upstream = Some(UpstreamLabel { name: None, server: format!("server-{number}:80") });
+        let upstream = Some(std::sync::Arc::new(UpstreamLabel { name: None, server: format!("server-{number}:80") }));
         history.add(Verdict { at: KernelTime(number), upstream, ..example::verdict() });
     }
     let page = page(&overview(&history, Vec::new()), "n0nce");

@@ -84,8 +84,8 @@ fn facts(page: &mut Markup, times: Times, verdict: &Verdict, id: Id) {
     fact(page, "to", Some(address(remote.addr, remote.port)));
     fact(page, "leg", Some(verdict.leg));
     fact(page, "ended by", Some(verdict.signal));
-    fact(page, "process", verdict.process.as_ref().map(process));
-    fact(page, "pod or service", verdict.container.as_ref().and_then(home));
+    fact(page, "process", verdict.process.as_deref().map(process));
+    fact(page, "pod or service", verdict.container.as_deref().and_then(home));
     fact(page, "idle before the request", verdict.timing.idle_before_request_ms.map(words::milliseconds));
     fact(page, "after the request", verdict.timing.since_request_us.map(microseconds));
     fact(page, "age", verdict.timing.connection_age_ms.map(words::milliseconds));

@@ -94,7 +94,7 @@ fn a_verdict_about_nobody_has_empty_labels() {
 fn servers_beyond_the_bound_share_one_series() {
     let mut metrics = metrics();
     for server in 0..MAX_SERVERS + 50 {
-        let upstream = Some(UpstreamLabel { name: None, server: format!("server-{server}:80") });
+        let upstream = Some(Arc::new(UpstreamLabel { name: None, server: format!("server-{server}:80") }));
         metrics.observe_verdict(&Verdict { upstream, impact: Impact::RequestFailed, ..example::verdict() });
     }
     let other = "reset_observer_verdicts_total{cause=\"keepalive_race\",impact=\"request_failed\",leg=\"upstream\",\

@@ -35,7 +35,7 @@ fn harmless_ends_are_counted_and_listed_nowhere() {
 fn thousands_of_servers_take_bounded_room_and_those_beyond_it_have_no_address() {
     let mut report = Report::new(example::CLOCK);
     for number in 0..5000 {
-        let upstream = Some(UpstreamLabel { name: None, server: format!("server-{number}:80") });
+        let upstream = Some(std::sync::Arc::new(UpstreamLabel { name: None, server: format!("server-{number}:80") }));
         report.verdict(&Verdict { upstream, ..example::verdict() }, true);
     }
     assert_eq!(report.servers.len(), crate::sink::servers::MAX_SERVERS + 1);

@@ -6,7 +6,7 @@ use crate::{
 };
 
 fn from_server(server: &str, cause: Cause, impact: Impact) -> Verdict {
-    let upstream = Some(UpstreamLabel { name: None, server: server.to_owned() });
+    let upstream = Some(std::sync::Arc::new(UpstreamLabel { name: None, server: server.to_owned() }));
     Verdict { cause, impact, upstream, ..example::verdict() }
 }
 

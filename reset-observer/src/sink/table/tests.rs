@@ -54,8 +54,10 @@ fn on_eighty_columns_nothing_is_wider_and_no_number_is_missing() {
 #[test]
 fn a_long_ipv6_server_has_a_line_of_its_own_where_the_row_is_full() {
     let server = "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:30000".to_owned();
-    let verdict =
-        Verdict { upstream: Some(crate::verdict::UpstreamLabel { name: None, server }), ..example::verdict() };
+    let verdict = Verdict {
+        upstream: Some(std::sync::Arc::new(crate::verdict::UpstreamLabel { name: None, server })),
+        ..example::verdict()
+    };
     let narrow = shown(terminal(80), |table| table.verdict(&verdict).unwrap());
     assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
     assert!(narrow.contains("    server: [2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:30000\n"), "{narrow}");

@@ -42,6 +42,20 @@ fn a_line_that_is_of_no_end_that_hurt_a_request_may_be_of_one_that_looked_harmle
 }
 
 #[test]
+fn a_cut_response_is_of_the_end_right_after_payload_and_only_for_want_of_one_of_a_paused_one() {
+    let cut = "upstream prematurely closed connection while reading upstream";
+    let paused = of_nginx(from_port(1, fin(1900, idle(SECOND / 2))));
+    let at_once = of_nginx(from_port(2, fin(2000, idle(Duration::from_millis(5)))));
+    let told = |ends: &[Attributed]| {
+        let mut desk = awaiting(ends);
+        desk.line(LOG, line(cut, "/half"), Written { earliest: at(2001), latest: at(2001) });
+        desk.flush().iter().map(|case| request(case).is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&[paused.clone(), at_once]), [false, true]);
+    assert_eq!(told(&[paused]), [true]);
+}
+
+#[test]
 fn an_idle_connection_that_was_written_into_asks_again() {
     let unanswered = "upstream prematurely closed connection while reading response header from upstream";
     let late = of_nginx(reset(2100, TcpState::CloseWait, requested(at(2099), SECOND)));

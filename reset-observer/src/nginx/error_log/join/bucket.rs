@@ -55,9 +55,14 @@ struct Expected {
 }
 
 impl Expected {
+    /// Whether its answer is awaited and due.
+    fn is_due(&self, now: KernelTime) -> bool {
+        !self.answered && self.due <= now
+    }
+
     /// Puts the answer off, if there is no line yet but in a log that was found late.
     fn put_off(&mut self, found: &Found, immature: &[Held], windows: Windows) -> bool {
-        if self.answered || self.put_off || *found != Found::Nothing {
+        if self.put_off || *found != Found::Nothing {
             return false;
         }
         let own = immature.iter().filter(|held| held.may_be_as_old_as(&self.expectation));
@@ -108,29 +113,35 @@ impl Bucket {
         // Of a line that was seen just now, the end may not have been told yet.
         self.lines.sort_by_key(|held| held.mature_at(windows) > now);
         let mature = self.lines.partition_point(|held| held.mature_at(windows) <= now);
-        let ends = self.expected.iter().map(|expected| &expected.expectation);
-        let edges = Edges::between(&self.lines[..mature], ends, windows.reach);
+        let edges = Edges::between(&self.lines[..mature], self.expectations(), windows.reach);
         let pairs = pair(&edges);
-        let mut taken = vec![false; self.lines.len()];
+        let mut taken = vec![false; mature];
+        let mut found: Vec<Option<usize>> = vec![None; self.expected.len()];
         for (end, place) in edges.ends.iter().enumerate() {
             let expected = &mut self.expected[*place];
-            if expected.due > now {
-                continue;
+            if expected.due <= now {
+                found[*place] = Some(end);
+                if let Some(line) = pairs.own(end) {
+                    (taken[edges.lines[line]], expected.owned) = (true, true);
+                }
             }
-            if let Some(line) = pairs.own(end) {
-                (taken[edges.lines[line]], expected.owned) = (true, true);
-            }
-            let found = pairs.of(end);
+        }
+        for (expected, end) in self.expected.iter_mut().zip(found).filter(|(expected, _)| expected.is_due(now)) {
+            // An end that no line comes near is not among those paired.
+            let found = end.map_or(Found::Nothing, |end| pairs.of(end));
             if expected.put_off(&found, &self.lines[mature..], windows) {
                 continue;
             }
-            if !std::mem::replace(&mut expected.answered, true) {
-                answers.push((expected.ticket, told(&found, |line| &self.lines[edges.lines[line]])));
-            }
+            expected.answered = true;
+            answers.push((expected.ticket, told(&found, |line| &self.lines[edges.lines[line]])));
         }
         self.expected.retain(|expected| !expected.owned);
         let mut taken = taken.into_iter();
         self.lines.retain(|_| !taken.next().unwrap_or_default());
+    }
+
+    fn expectations(&self) -> impl Iterator<Item = &Expectation> {
+        self.expected.iter().map(|expected| &expected.expectation)
     }
 
     /// Lets go of what can belong to nothing any more.

@@ -30,11 +30,12 @@ struct Span {
 
 impl Edges {
     /// Between lines and ends of the same worker and server. A line may be an end's own if it tells of such an ending, was
-    /// not there before it, and was written within `reach` after it.
+    /// not there before it, and was written within `reach` after it. Ends that can have none of these lines may be left out.
     pub(super) fn between<'a>(held: &[Held], ends: impl Iterator<Item = &'a Expectation>, reach: Duration) -> Self {
-        let mut lines =
-            in_order(held.iter().map(|held| (held.written.earliest.0, held.written.latest.0, held.endings)));
-        let ends = in_order(ends.map(|end| (end.first_line().0, end.last_line(reach).0, Endings::only(end.ending))));
+        let lines = held.iter().map(|held| (held.written.earliest.0, held.written.latest.0, held.endings));
+        let mut lines = in_order(lines, |_| true);
+        let ends = ends.map(|end| (end.first_line().0, end.last_line(reach).0, Endings::only(end.ending)));
+        let ends = in_order(ends, near(&lines, held));
         let mut ends_of = overlaps(&lines, &ends);
         if tell_of_others(&mut lines, held, &ends_of) {
             ends_of = overlaps(&lines, &ends);
@@ -60,9 +61,17 @@ fn tell_of_others(lines: &mut [Span], held: &[Held], ends_of: &Rows) -> bool {
     are_such
 }
 
-fn in_order(spans: impl Iterator<Item = (u64, u64, Endings)>) -> Vec<Span> {
-    let mut spans: Vec<Span> =
-        spans.enumerate().map(|(place, (from, to, endings))| Span { from, to, endings, place }).collect();
+/// Whether a span may overlap with one of these lines and have an ending in common, as all of them together tell.
+fn near(lines: &[Span], held: &[Held]) -> impl Fn(&Span) -> bool {
+    let (from, to) = (lines.iter().map(|line| line.from).min(), lines.iter().map(|line| line.to).max());
+    let told = lines.iter().fold(Endings::default(), |all, line| all.with(line.endings).with(held[line.place].perhaps));
+    move |span| Some(span.to) >= from && Some(span.from) <= to && told.meets(span.endings)
+}
+
+/// Those spans that are to be kept.
+fn in_order(spans: impl Iterator<Item = (u64, u64, Endings)>, keep: impl Fn(&Span) -> bool) -> Vec<Span> {
+    let spans = spans.enumerate().map(|(place, (from, to, endings))| Span { from, to, endings, place });
+    let mut spans: Vec<Span> = spans.filter(keep).collect();
     // They come nearly in order, of which this sort makes use.
     spans.sort_by_key(|span| span.from);
     spans

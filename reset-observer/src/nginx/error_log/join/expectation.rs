@@ -30,6 +30,9 @@ closed_enum! {
         Closed = "closed",
         /// A FIN right after payload, with nothing outstanding: the end of a response, or of half of one.
         CutShort = "cut_short",
+        /// A FIN some time after payload, with nothing outstanding: the end of an idle connection, unless of a response that
+        /// paused.
+        CutAfterPause = "cut_after_pause",
         /// A FIN long after payload, with nothing outstanding: the end of an idle connection.
         Quiet = "quiet",
         /// A reset right after payload, with nothing outstanding: it may have cut a response.
@@ -57,6 +60,7 @@ impl Ending {
             // Over HTTP/2 nginx, too, says something after the response began.
             Self::Closed => !connecting && after_fin(line) && (!in_response(line) || over_http2(line)),
             Self::CutShort => after_fin(line) && (in_response(line) || over_http2(line)),
+            Self::CutAfterPause => after_fin(line) && over_http2(line),
             Self::Quiet => false,
             Self::CutByReset => after_reset(line) && (in_response(line) || over_http2(line)),
             Self::Silent => {
@@ -68,11 +72,17 @@ impl Ending {
     }
 
     /// Whether nginx writes such a line after such an end, which looked harmless, if it is of no end that did not: nginx had
-    /// sent a request into the connection before it saw the FIN, and the server took that without a word.
+    /// sent a request into the connection before it saw the FIN, and the server took that without a word; or its response
+    /// had paused.
     #[must_use]
     pub fn may_fit(self, line: &Line) -> bool {
         let unanswered = matches!(line.action, Some(Action::SendingRequest | Action::ReadingResponseHeader));
-        matches!(self, Self::CutShort | Self::Quiet) && unanswered && after_fin(line) && !over_http2(line)
+        let fits = match self {
+            Self::CutAfterPause => unanswered || in_response(line),
+            Self::CutShort | Self::Quiet => unanswered,
+            Self::Refused | Self::Reset | Self::Closed | Self::CutByReset | Self::Silent | Self::CutByProxy => false,
+        };
+        fits && after_fin(line) && !over_http2(line)
     }
 
     const fn is_by_proxy(self) -> bool {
@@ -129,7 +139,7 @@ const fn is_reason_to_cut(kind: Kind) -> bool {
 
 /// Of which endings a line may tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Endings(u8);
+pub(super) struct Endings(u16);
 
 impl Endings {
     /// Those after which nginx writes such a line.
@@ -153,13 +163,18 @@ impl Endings {
         Self(Self::bit(ending))
     }
 
+    /// These and those.
+    pub(super) const fn with(self, those: Self) -> Self {
+        Self(self.0 | those.0)
+    }
+
     /// Whether they have one in common.
     pub(super) const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    const fn bit(ending: Ending) -> u8 {
-        1 << ending as u8
+    const fn bit(ending: Ending) -> u16 {
+        1 << ending as u16
     }
 }
 

@@ -50,16 +50,17 @@ impl Tries {
     /// Tells an answer that has a line of its own how often that request failed before, and whether it did again.
     pub(super) fn tell(&self, answer: &mut Answer) {
         let Answer::Joined(joined) = answer else { return };
-        let Some(own) = self.failed.iter().find(|failed| Some(failed.serial) == joined.serial) else { return };
-        let same = || self.failed.iter().filter(|failed| failed.request == own.request);
-        let later = || same().filter(|other| other.serial > own.serial);
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        joined.later = later().next_back().map(|last| Later {
-            failures: count(later().count()),
-            kind: last.kind,
-            action: last.action,
-        });
-        joined.failed_before = count(same().filter(|other| other.serial < own.serial).count());
+        let Some(serial) = joined.serial else { return };
+        // In the order of their serial numbers.
+        let Ok(place) = self.failed.binary_search_by_key(&serial, |failed| failed.serial) else { return };
+        let request = self.failed[place].request;
+        let same = |failed: &&Try| failed.request == request;
+        let (mut failures, mut last) = (0_u32, None);
+        for later in self.failed.range(place + 1..).filter(same) {
+            (failures, last) = (failures.saturating_add(1), Some(later));
+        }
+        joined.later = last.map(|last| Later { failures, kind: last.kind, action: last.action });
+        joined.failed_before = u32::try_from(self.failed.range(..place).filter(same).count()).unwrap_or(u32::MAX);
     }
 
     /// Lets go of old tries.

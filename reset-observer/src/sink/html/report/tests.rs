@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use super::*;
 use crate::{
@@ -149,7 +149,7 @@ fn what_comes_from_outside_cannot_become_markup() {
         ready.features = BTreeMap::from([(evil.into(), false)]);
         ready.version = evil.into();
     }
-    let (request, upstream, advice) = (Some(request), Some(upstream), Some(evil.into()));
+    let (request, upstream, advice) = (Some(request), Some(Arc::new(upstream)), Some(evil.into()));
     let page = session.saw(&Verdict { request, upstream, advice, ..example::verdict() }).end(vec![hostile], idle(&[1]));
     assert!(!page.contains("<script") && page.matches("</style>").count() == 1);
     assert!(page.matches("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;").count() >= 10);
@@ -175,8 +175,10 @@ fn a_session_with_all_that_can_happen_gives_a_file_of_some_megabytes_at_most() {
     let long = Request { line: "x".repeat(2000), client: "c".into(), host: Some("h".repeat(200)) };
     let impacts = [Impact::RequestFailed, Impact::RequestRetried, Impact::Unknown];
     for number in 0..60_000 {
-        let upstream =
-            Some(UpstreamLabel { name: Some("backend".into()), server: format!("10.0.0.{}:80", number % 400) });
+        let upstream = Some(Arc::new(UpstreamLabel {
+            name: Some("backend".into()),
+            server: format!("10.0.0.{}:80", number % 400),
+        }));
         let cause = Cause::ALL[number % Cause::ALL.len()];
         let impact = impacts[number / 12 % impacts.len()];
         let at = KernelTime(BEGIN.0 + u64::try_from(number).unwrap() * 1_000_000);

@@ -25,7 +25,7 @@ fn the_exposition_is_well_formed() {
 #[test]
 fn labels_cannot_break_out_of_their_quotes() {
     let mut metrics = metrics();
-    let upstream = Some(UpstreamLabel { name: Some("a\"} 1\n#".into()), server: "b\\".into() });
+    let upstream = Some(Arc::new(UpstreamLabel { name: Some("a\"} 1\n#".into()), server: "b\\".into() }));
     metrics.observe_verdict(&Verdict { upstream, ..example::verdict() });
     let text = plain_text::plain_text(&metrics.encode());
     assert!(text.contains("upstream=\"a\\\"} 1\\n#\",server=\"b\\\\\"} 1\n"), "{text}");
