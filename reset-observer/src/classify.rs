@@ -37,7 +37,7 @@ pub struct Decision {
 type Rule = fn(&Facts<'_>) -> Option<Decision>;
 
 /// In the order in which they are asked.
-const RULES: [Rule; 38] = [
+const RULES: [Rule; 39] = [
     proxy::worker_died,
     proxy::refused_in_turns,
     proxy::handshake_refused,
@@ -46,6 +46,7 @@ const RULES: [Rule; 38] = [
     race::told_to_go_away,
     backend::rejected,
     race::swallowed_after_the_fin,
+    race::farewell_met_request,
     proxy::cut_for_a_logged_reason,
     proxy::upload_given_up,
     idle::said_farewell,

@@ -73,6 +73,16 @@ pub struct Case {
     pub oom_killed: bool,
     /// What nginx's error log says.
     pub logged: Logged,
+    /// Without a line of that log there is nothing to say of it.
+    pub if_logged: bool,
+}
+
+impl Case {
+    /// Whether there is anything to say of it.
+    #[must_use]
+    pub const fn is_worth_a_verdict(&self) -> bool {
+        !self.if_logged || matches!(self.logged, Logged::Line(_))
+    }
 }
 
 /// Correlates events of all connections.

@@ -66,6 +66,13 @@ pub(super) fn swallowed_after_the_fin(facts: &Facts<'_>) -> Option<Decision> {
     }
 }
 
+/// Over TLS the server says farewell before its FIN, and nginx closes when it has read that: the request and the farewell
+/// crossed.
+pub(super) fn farewell_met_request(facts: &Facts<'_>) -> Option<Decision> {
+    let cause = if facts.server_vanished() { Cause::BackendCrash } else { Cause::KeepaliveRace };
+    facts.farewell_met_request().then(|| facts.decide(cause, Confidence::Medium)).flatten()
+}
+
 /// A reset without a FIN, at an idle gap that is the backend's own timeout: it closed with the request just arrived and
 /// unread, or its FIN was lost. An abort at that very moment would look the same.
 pub(super) fn reset_at_the_learned_timeout(facts: &Facts<'_>) -> Option<Decision> {

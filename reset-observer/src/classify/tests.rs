@@ -219,7 +219,7 @@ fn a_request_that_nobody_answers_is_said_when_this_end_gives_up() {
     assert_ne!(says([at_once]).0, Cause::MiddleboxIdleDrop, "what was sent twice was something before it");
     let mut correlator = Correlator::new(Duration::from_millis(300));
     correlator.handle(silent(0));
-    assert!(correlator.flush().is_empty(), "a close right after sending says nothing");
+    assert!(!correlator.flush().iter().any(Case::is_worth_a_verdict), "a close right after sending says nothing");
 }
 
 #[test]

@@ -146,7 +146,7 @@ impl Connection {
     }
 
     /// Marks the connection as judged, and says whether it tells anything that a verdict could be about.
-    pub(super) fn judge(&mut self, resets: &mut ResetTotals) -> bool {
+    pub(super) fn judge(&mut self, resets: &mut ResetTotals) -> Telling {
         self.count(resets);
         self.judged = true;
         let tells = match self.leg {
@@ -160,7 +160,11 @@ impl Connection {
             Leg::Backend => false,
         };
         self.told_nothing = !tells;
-        tells
+        match tells {
+            true => Telling::Something,
+            false if self.leg == Leg::Upstream && self.abandoned().is_some() => Telling::IfLogged,
+            false => Telling::Nothing,
+        }
     }
 
     /// Counts the resets that wait on this connection's leg.
@@ -267,6 +271,17 @@ impl Connection {
         let is_over = |timeout: &Duration| (*timeout..=*timeout + early + TIMER_SLACK).contains(&(waited + early));
         waited >= LONG_DUE || timeouts.any(is_over)
     }
+}
+
+/// Whether a connection's end is worth a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// Nothing is to be said of it.
+    Nothing,
+    /// nginx closed it with something unacknowledged that may be a farewell of TLS or a request: nginx's log knows.
+    IfLogged,
+    /// It is.
+    Something,
 }
 
 /// Whether a request was, or may have been, without its response at the event.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Case, Connection, Correlator, Logged, OOM_WITHIN, connections::Slot, deadline, learned::Lesson};
+use super::{
+    Case, Connection, Correlator, Logged, OOM_WITHIN, connection::Telling, connections::Slot, deadline, learned::Lesson,
+};
 use crate::verdict::Leg;
 
 /// Connections that may stand where another's other end must; so many are no coincidence, and leave too much choice.
@@ -24,19 +26,19 @@ impl Correlator {
         let tells = known.judge(&mut self.resets);
         let next = deadline(known, self.settle);
         self.plan(slot, Some(planned), next);
-        let connection = self.connections.get(slot).filter(|_| tells).map(Arc::clone)?;
-        Some(self.case(connection, peer))
+        let connection = self.connections.get(slot).filter(|_| tells != Telling::Nothing).map(Arc::clone)?;
+        Some(self.case(connection, peer, tells == Telling::IfLogged))
     }
 
     /// Adds what is known of the server and of those around it.
-    fn case(&mut self, connection: Arc<Connection>, peer: Option<Arc<Connection>>) -> Case {
+    fn case(&mut self, connection: Arc<Connection>, peer: Option<Arc<Connection>>, if_logged: bool) -> Case {
         let ends = connection.ends();
         let at = connection.first_at();
         let server = self.servers.get(&ends.remote);
         let server = server.map(|server| server.facts(&connection, self.settle)).unwrap_or_default();
         let client_left = self.departures.any_just_before(ends.netns, at);
         let ending = peer.as_ref().is_some_and(|peer| peer.exit().is_some());
-        let lesson = Lesson::of(&connection, client_left);
+        let lesson = Lesson::of(&connection, client_left).filter(|_| !if_logged);
         if let Some(lesson) = lesson.map(|lesson| if ending { lesson.of_an_ending_server() } else { lesson }) {
             self.server(ends.remote).learn(&lesson, at, &server);
             if let Some(opened) = connection.opened_at().filter(|_| lesson.is_close_for_idleness()) {
@@ -47,7 +49,7 @@ impl Correlator {
         let oom_killed = peer.as_ref().and_then(|peer| peer.process()).is_some_and(|process| {
             self.oom_victims.get(&process.pid).is_some_and(|&chosen| chosen.distance(at) <= OOM_WITHIN)
         });
-        Case { connection, peer, server, client_left, oom_killed, logged: Logged::Unknown }
+        Case { connection, peer, server, client_left, oom_killed, logged: Logged::Unknown, if_logged }
     }
 
     /// The other end of the connection, in whichever network namespace of this host it is: by its addresses, else by its

@@ -63,6 +63,8 @@ pub struct LogDesk {
     asked: HashMap<Ends, (Ticket, Expectation)>,
     of_ticket: HashMap<Ticket, (Ends, InstanceId)>,
     answers: HashMap<Ends, Logged>,
+    /// Ends that were said because a line told of them: what comes after is of the same end.
+    told_by_line: HashSet<(Ends, KernelTime)>,
     /// Cases whose time has come before their line.
     held: HashMap<Ends, Box<Case>>,
 }
@@ -80,6 +82,7 @@ impl LogDesk {
             asked: HashMap::default(),
             of_ticket: HashMap::default(),
             answers: HashMap::default(),
+            told_by_line: HashSet::new(),
             held: HashMap::default(),
         }
     }
@@ -145,12 +148,27 @@ impl LogDesk {
     /// Gives the case what is known of its line, or keeps it until that is known. Returns the case if it need not wait.
     pub fn complete(&mut self, mut case: Case) -> Option<Case> {
         let ends = case.connection.ends();
+        if self.told_by_line.remove(&(ends, case.connection.first_at())) {
+            return None;
+        }
         if self.asked.contains_key(&ends) {
             self.held.insert(ends, Box::new(case));
             return None;
         }
         case.logged = self.answers.remove(&ends).unwrap_or_default();
-        Some(case)
+        self.is_told(&case).then_some(case)
+    }
+
+    /// Whether there is something to say of a case that waits no longer.
+    fn is_told(&mut self, case: &Case) -> bool {
+        let told = case.is_worth_a_verdict();
+        if told && case.if_logged {
+            if self.told_by_line.len() >= MAX_ANSWERS {
+                self.told_by_line.clear();
+            }
+            self.told_by_line.insert((case.connection.ends(), case.connection.first_at()));
+        }
+        told
     }
 
     /// The cases that wait no longer.
@@ -171,6 +189,7 @@ impl LogDesk {
                 }
             }
         }
+        ready.retain(|case| self.is_told(case));
         ready.sort_by_key(|case| case.connection.first_at());
         ready
     }
@@ -182,7 +201,7 @@ impl LogDesk {
         while let Some(due) = self.joiner.next_deadline() {
             ready.extend(self.poll(due));
         }
-        ready.extend(self.held.drain().map(|(_, case)| *case));
+        ready.extend(self.held.drain().map(|(_, case)| *case).filter(Case::is_worth_a_verdict));
         ready.sort_by_key(|case| (case.connection.first_at(), case.connection.ends()));
         ready
     }

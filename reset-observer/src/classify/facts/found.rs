@@ -22,7 +22,7 @@ impl Facts<'_> {
             (self.log_says_cut(), Evidence::LogSaysCut),
             (self.log_says_timed_out(), Evidence::LogSaysTimedOut),
             (self.log_says_client_left(), Evidence::LogSaysClientLeft),
-            (self.request_unseen(), Evidence::LogSaysUnanswered),
+            (self.request_unseen() || self.farewell_met_request(), Evidence::LogSaysUnanswered),
             (self.log_says_went_away(), Evidence::LogSaysWentAway),
             (self.log_says_rejected(), Evidence::LogSaysRejected),
             (self.ended_by_this_end() && self.log_says_response_refused(), Evidence::LogSaysResponseRefused),

@@ -8,6 +8,7 @@ use crate::{
         impact::{FailedTry, impact},
         line::{Action, Kind},
     },
+    record::LastPayload,
     verdict::Impact,
 };
 
@@ -82,6 +83,20 @@ impl Facts<'_> {
             && self.response_began()
             && self.nothing_unacked()
             && (self.tls() == Some(true) || !in_use(self))
+    }
+
+    /// The server's farewell came, after which nginx closed, when a request had been on its way for less than a round trip,
+    /// and nginx logged that the request had no answer: it had been sent before the farewell came, and not because of it.
+    pub(in crate::classify) fn farewell_met_request(&self) -> bool {
+        let Logged::Line(line) = &self.case.logged else { return false };
+        let unanswered = matches!(line.action, Some(Action::SendingRequest | Action::ReadingResponseHeader));
+        let logged = line.kind == Some(Kind::PrematurelyClosed) && unanswered && !line.over_http2;
+        let crossed = self.snapshot.is_some_and(|snapshot| {
+            let sent = snapshot.since_last_send.zip(snapshot.rtt_min);
+            snapshot.last_payload == Some(LastPayload::Received) && sent.is_some_and(|(since, rtt)| since < rtt)
+        });
+        let closed = self.case.connection.abandoned().is_some() && !self.fin_seen();
+        logged && closed && crossed && self.flight_never_acked()
     }
 
     /// Payload came after the request, which TLS would explain otherwise.

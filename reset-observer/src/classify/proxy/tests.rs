@@ -145,7 +145,7 @@ fn a_farewell_of_tls_after_a_response_is_no_request_given_up() {
     };
     let mut correlator = Correlator::new(Duration::from_millis(300));
     correlator.handle(upstream(2001, Event::ClosedUnacked, TcpState::Established, farewell));
-    assert!(correlator.flush().is_empty());
+    assert!(!correlator.flush().iter().any(Case::is_worth_a_verdict), "without a line");
     let long_due = Snapshot { since_last_receive: Some(3 * SECOND), ..farewell };
     let waited = case([upstream(2001, Event::ClosedUnacked, TcpState::Established, long_due)]);
     assert_eq!(said(&logging(Kind::TimedOut, waited)), (Cause::ProxyTimeout, Confidence::High));

@@ -62,3 +62,30 @@ fn a_server_that_is_gone_did_not_close_for_idleness() {
 fn right_after_a_response_a_line_is_of_another_connection() {
     assert_eq!(said(Some(false), false, Duration::from_millis(4), []).cause, Cause::IdleClose);
 }
+
+#[test]
+fn a_request_that_crossed_the_servers_farewell_within_tls_is_a_race() {
+    let met = |since_last_send, more: Option<Attributed>| {
+        let snapshot = Snapshot {
+            idle_before_request: None,
+            last_payload: Some(LastPayload::Received),
+            since_last_send: Some(Duration::from_millis(since_last_send)),
+            since_last_receive: Some(Duration::ZERO),
+            ..requested(at(2000), SECOND)
+        };
+        let mut correlator = Correlator::new(Duration::from_millis(300));
+        correlator.handle(upstream(2000 + since_last_send, Event::ClosedUnacked, TcpState::Established, snapshot));
+        more.into_iter().for_each(|event| correlator.handle(event));
+        let cases = correlator.flush();
+        let case = cases.into_iter().find(|case| case.connection.ends().local == proxy()).expect("a case");
+        assert!(!case.is_worth_a_verdict(), "without a line it may be nginx's own farewell");
+        let mut line = joined();
+        (line.kind, line.action) = (Some(Kind::PrematurelyClosed), Some(Action::ReadingResponseHeader));
+        let decision = classify(&Case { logged: Logged::Line(Box::new(line)), ..case });
+        (decision.cause, decision.confidence)
+    };
+    let race = (Cause::KeepaliveRace, Confidence::Medium);
+    assert_eq!(met(4, None), race, "a round trip takes 20 ms");
+    assert_ne!(met(50, None).0, Cause::KeepaliveRace, "the farewell may be its answer");
+    assert_eq!(met(4, Some(refused(2100))).0, Cause::BackendCrash, "the server is gone");
+}

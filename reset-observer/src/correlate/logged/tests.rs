@@ -6,6 +6,7 @@ use crate::{
     sample::{acknowledged, at, fin, from_port, idle, refused, requested, reset, upstream},
 };
 
+mod if_logged;
 mod newcomer;
 mod quiet;
 

@@ -80,7 +80,9 @@ impl Ending {
         let fits = match self {
             Self::CutAfterPause => unanswered || in_response(line),
             Self::CutShort | Self::Quiet => unanswered,
-            Self::Refused | Self::Reset | Self::Closed | Self::CutByReset | Self::Silent | Self::CutByProxy => false,
+            // The server's farewell came first, and nginx closed with its request under way.
+            Self::CutByProxy => unanswered && over_tls(line),
+            Self::Refused | Self::Reset | Self::Closed | Self::CutByReset | Self::Silent => false,
         };
         fits && after_fin(line) && !over_http2(line)
     }
@@ -100,10 +102,14 @@ const fn is_silence(errno: i32) -> bool {
 
 /// Over TLS the alert `close_notify` may come before the reset, and nginx takes it for the end.
 fn after_reset(line: &Line) -> bool {
-    let over_tls = line.upstream.as_ref().is_some_and(|upstream| upstream.scheme.ends_with('s'));
     let kind = line.complaint.kind;
     let by_reset = matches!(line.complaint.errno, Some(ECONNRESET | EPIPE | ECONNABORTED));
-    (by_reset && matches!(kind, Kind::Failed | Kind::TlsPeerClosed)) || (over_tls && kind == Kind::PrematurelyClosed)
+    (by_reset && matches!(kind, Kind::Failed | Kind::TlsPeerClosed))
+        || (over_tls(line) && kind == Kind::PrematurelyClosed)
+}
+
+fn over_tls(line: &Line) -> bool {
+    line.upstream.as_ref().is_some_and(|upstream| upstream.scheme.ends_with('s'))
 }
 
 /// The header of the response had come.
