@@ -1,6 +1,7 @@
 //! The observer under test, run in the host's namespaces as on a real proxy host.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -93,6 +94,13 @@ impl Observer {
         let launch = Launch::new("reset-observer", "setpriv").arg(format!("--bounding-set={bounds}"));
         let launch = launch.args(["--inh-caps=-all", "--"]).arg(programs::observer()?).args(args);
         Ok(Self { process: launch.start()? })
+    }
+
+    /// Starts the observer where the kernel's types are those of this file.
+    pub fn start_seeing(types: &Path, args: &[&str]) -> Result<Self> {
+        let covered = r#"mount --bind "$0" /sys/kernel/btf/vmlinux && exec "$@""#;
+        let launch = Launch::new("reset-observer", "unshare").args(["--mount", "sh", "-c", covered]).arg(types);
+        Ok(Self { process: launch.arg(programs::observer()?).args(args).start()? })
     }
 
     /// Its process id.

@@ -55,9 +55,8 @@ const WITHOUT_COLLECTOR: &[&str] = &["--port", "3000", "--port", "8080", "--otlp
 const OF_THE_HOST: [&str; 3] =
     ["ResetObserverProxyCrash", "ResetObserverClientAborts", "ResetObserverVerdictsNotDelivered"];
 
-/// What is done before whose eyes, and the one alert that fires. Of all alerts only `ResetObserverFeatureMissing` has none:
-/// no kernel that the lab runs on lacks what it tells of; promtool tests it.
-const SCENES: [(&str, &[&str], Deed, Option<&str>); 18] = [
+/// What is done before whose eyes, and the one alert that fires.
+const SCENES: [(&str, &[&str], Deed, Option<&str>); 19] = [
     ("a worker dies", BACKENDS, deeds::worker_dies, Some("ResetObserverProxyCrash")),
     (
         "crash_with_reset",
@@ -88,6 +87,7 @@ const SCENES: [(&str, &[&str], Deed, Option<&str>); 18] = [
     ("the backend closes sooner", BACKENDS, deeds::closes_before_nginx, Some("ResetObserverKeepaliveMismatch")),
     ("the ring overflows", &["--ring-size", "64KiB"], deeds::ring_overflows, Some("ResetObserverRecordsLost")),
     ("the observer ends", BACKENDS, deeds::observer_ends, Some("ResetObserverDown")),
+    ("a tracepoint is missing", BACKENDS, deeds::tracepoint_is_missing, Some("ResetObserverFeatureMissing")),
     ("settings are spoilt", BACKENDS, deeds::settings_are_spoilt, Some("ResetObserverSettingsRefused")),
     (
         "one client leaves, and no collector",

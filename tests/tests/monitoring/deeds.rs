@@ -107,6 +107,12 @@ pub(crate) fn settings_are_spoilt(observer: &mut Secured) -> Result<Option<Stage
     Ok(None)
 }
 
+/// The observer comes to a kernel without one of its tracepoints, as 5.10 is.
+pub(crate) fn tracepoint_is_missing(observer: &mut Secured) -> Result<Option<Stage>> {
+    observer.replace_on_a_kernel_with("btf_trace_inet_sk_an_other_one", "btf_trace_inet_sk_error_report")?;
+    Ok(None)
+}
+
 /// The observer ends.
 pub(crate) fn observer_ends(observer: &mut Secured) -> Result<Option<Stage>> {
     observer.end()?;

@@ -52,6 +52,23 @@ impl Secured {
         Ok(())
     }
 
+    /// Ends it and starts another at the same address, on a kernel of whose types one has this name instead of that.
+    pub(crate) fn replace_on_a_kernel_with(&mut self, name: &str, instead_of: &str) -> Result<()> {
+        ensure!(name.len() == instead_of.len(), "the lab itself: {name} does not fit in the place of {instead_of}");
+        let mut types = fs::read("/sys/kernel/btf/vmlinux").context("the lab itself: no types of the kernel")?;
+        let (old, new) = (format!("\0{instead_of}\0"), format!("\0{name}\0"));
+        let place = types.windows(old.len()).position(|part| part == old.as_bytes());
+        let place = place.with_context(|| format!("the lab itself: this kernel has no {instead_of}"))?;
+        types[place..place + old.len()].copy_from_slice(new.as_bytes());
+        let file = self.files.path().join("types");
+        fs::write(&file, types)?;
+        self.end()?;
+        let arguments = usual(&self.files, self.address)?;
+        let arguments = arguments.iter().map(String::as_str).chain(self.arguments.iter().copied());
+        self.observer = Observer::start_seeing(&file, &arguments.collect::<Vec<_>>())?;
+        Ok(())
+    }
+
     /// Ends it.
     pub(crate) fn end(&mut self) -> Result<()> {
         ensure!(self.observer.finish()?.0.success(), "{:#?}", self.observer.complaints());
@@ -81,8 +98,16 @@ impl Secured {
 }
 
 fn run(files: &TempDir, address: SocketAddr, arguments: &[&str]) -> Result<Observer> {
-    let (address, web) = (address.to_string(), files.path().join("web.yml"));
+    let usual = usual(files, address)?;
+    let arguments = usual.iter().map(String::as_str).chain(arguments.iter().copied());
+    Observer::start(&arguments.collect::<Vec<_>>(), |_| ())
+}
+
+/// What every daemon here is told.
+fn usual(files: &TempDir, address: SocketAddr) -> Result<Vec<String>> {
+    let web = files.path().join("web.yml");
     let web = web.to_str().context("the lab itself: an odd path")?;
+    let address = address.to_string();
     let usual = ["daemon", "--state-file", "none", "--web.listen-address", &address, "--web.config.file", web];
-    Observer::start(&[&usual, arguments].concat(), |_| ())
+    Ok(usual.map(str::to_owned).into())
 }
