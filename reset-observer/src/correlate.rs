@@ -21,6 +21,7 @@ mod server;
 mod servers;
 
 pub use connection::Connection;
+pub(crate) use connection::LONG_DUE;
 use connections::{Connections, Slot};
 use departures::Departures;
 use ends::BySequence;

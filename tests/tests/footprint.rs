@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use lab::client::Client;
+use lab::ground::Ground;
 use lab::lock::MachineLock;
+use lab::namespace::Namespace;
 use lab::nginx::{Nginx, Settings};
 use lab::observer::Daemon;
 use lab::programs;
-use lab::stage::{BACKEND_PORT, FRONT_PORT};
-use lab::topology::{Family, Shape, Topology};
+use lab::stage::BACKEND_PORT;
 
 /// Servers of the upstream block, at each of which nobody listens; as many as have series of their own.
 const SERVERS: u8 = 200;
@@ -46,19 +46,18 @@ fn ten_thousand_connections_to_two_hundred_servers_fit_into_its_memory() {
 }
 
 fn fits() -> Result<()> {
-    let scratch = tempfile::Builder::new().prefix("reset-observer-lab-").tempdir()?;
-    let net = Topology::build(Shape::Loopback, Family::V4, scratch.path())?;
-    let front = SocketAddr::new(net.front_address(), FRONT_PORT);
+    let ground = Ground::new()?;
+    let net = ground.net();
     let server = |number| SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 1, number)), BACKEND_PORT);
     let servers: Vec<SocketAddr> = (1..=SERVERS).map(server).collect();
     let settings = Settings { server: "max_fails=0", ..Settings::default() };
-    let _nginx = Nginx::start(net.proxy(), &scratch.path().join("nginx"), &settings, front, &servers)?;
+    let _nginx = Nginx::start(net, &ground.nginx_dir(), &settings, ground.front(), &servers)?;
     let mut daemon = Daemon::start_with(&["--state-file", "none", "--port", "3000"])?;
     // The kernel forgets what was most until here, when its types had been read.
     fs::write(format!("/proc/{}/clear_refs", daemon.pid()), "5")?;
     let before = kib(&daemon, "VmRSS")?;
-    let connections = (0..LISTENERS).map(|number| open(&net, number)).collect::<Result<Vec<_>>>()?;
-    ask(&net, front, &daemon, 1)?;
+    let connections = (0..LISTENERS).map(|number| open(net, number)).collect::<Result<Vec<_>>>()?;
+    ask(&ground, &daemon, 1)?;
     let steady = kib(&daemon, "VmHWM")?;
     let (_, metrics) = daemon.get("/metrics")?;
     ensure!(
@@ -66,7 +65,7 @@ fn fits() -> Result<()> {
         "not all servers are told apart"
     );
     print_times(&daemon, metrics.len())?;
-    ask(&net, front, &daemon, REQUESTS)?;
+    ask(&ground, &daemon, REQUESTS)?;
     let stormed = kib(&daemon, "VmHWM")?;
     println!("resident: {before} KiB at the start, {steady} KiB with all open, {stormed} KiB as so many ended");
     ensure!(daemon.sum("reset_observer_records_lost_total", "stage=\"ring\"")? == 0, "the ring was full");
@@ -79,9 +78,9 @@ fn fits() -> Result<()> {
 }
 
 /// Opens connections that nobody accepts, and gives all that keeps them open.
-fn open(net: &Topology, number: u8) -> Result<(TcpListener, Vec<TcpStream>)> {
+fn open(net: &Namespace, number: u8) -> Result<(TcpListener, Vec<TcpStream>)> {
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 2, number + 1)), BACKEND_PORT);
-    net.proxy().inside(|| {
+    net.inside(|| {
         let listener = TcpListener::bind(address)?;
         // With a longer queue than the standard library asks for.
         rustix::net::listen(&listener, 4096)?;
@@ -93,10 +92,10 @@ fn open(net: &Topology, number: u8) -> Result<(TcpListener, Vec<TcpStream>)> {
 }
 
 /// Lets nginx try every server so often, and waits for the verdicts.
-fn ask(net: &Topology, front: SocketAddr, daemon: &Daemon, requests: u64) -> Result<()> {
+fn ask(ground: &Ground, daemon: &Daemon, requests: u64) -> Result<()> {
     let before = verdicts(daemon)?;
     for _ in 0..requests {
-        let status = Client::inside(net.proxy(), front)?.get("/ok")?.status;
+        let status = ground.client()?.get("/ok")?.status;
         ensure!(status == 502, "the lab itself: nginx answered {status}");
     }
     wait_for_verdicts(daemon, before + requests * u64::from(SERVERS))

@@ -9,7 +9,7 @@ mod tls;
 
 use crate::{
     correlate::{
-        Case, IdleTimeout,
+        Case, IdleTimeout, LONG_DUE,
         learned::{LONGEST_FAREWELL, farewell_unread},
     },
     record::{Event, Exit, KernelTime, LastPayload, Packet, Record, Snapshot, TcpState},
@@ -36,9 +36,6 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// nginx counts its timers in milliseconds, from the start of a turn of its event loop.
 const TIMER_EARLY: Duration = Duration::from_millis(10);
-
-/// A response that did not come for so long is awaited, not just over.
-const LONG_DUE: Duration = Duration::from_secs(1);
 
 /// nginx closes an idle connection in the turn of its event loop that finds something to read; on a busy machine that turn
 /// may be late.

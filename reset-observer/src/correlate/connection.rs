@@ -18,7 +18,7 @@ use crate::{
 const PEER_WITHIN: Duration = Duration::from_secs(5);
 
 /// A response that did not come for so long is awaited, not just over.
-const LONG_DUE: Duration = Duration::from_secs(1);
+pub(crate) const LONG_DUE: Duration = Duration::from_secs(1);
 
 /// nginx says farewell in the turn of its event loop in which it closes; counted in jiffies.
 const JUST_SENT: Duration = Duration::from_millis(20);

@@ -124,10 +124,8 @@ impl LogDesk {
         if expectation.ending == Ending::Quiet && self.asked.len() >= MAX_QUIET {
             return;
         }
-        let ticket = match self.discovery(instance, expectation.at) {
-            Some(found) => self.joiner.expect_until(expectation, found),
-            None => self.joiner.expect(expectation),
-        };
+        let found = self.discovery(instance, expectation.at).unwrap_or(expectation.at);
+        let ticket = self.joiner.expect_until(expectation, found);
         self.answers.remove(&ends);
         self.asked.insert(ends, (ticket, expectation));
         self.of_ticket.insert(ticket, (ends, instance));

@@ -41,14 +41,14 @@ impl Secured {
         );
         fs::write(files.path().join("web.yml"), web)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let observer = run(&files, address, arguments)?;
+        let observer = run(&files, address, arguments, start)?;
         Ok(Self { observer, address, arguments: arguments.to_vec(), files })
     }
 
     /// Ends it and starts another at the same address.
     pub(crate) fn replace(&mut self) -> Result<()> {
         self.end()?;
-        self.observer = run(&self.files, self.address, &self.arguments)?;
+        self.observer = run(&self.files, self.address, &self.arguments, start)?;
         Ok(())
     }
 
@@ -63,9 +63,7 @@ impl Secured {
         let file = self.files.path().join("types");
         fs::write(&file, types)?;
         self.end()?;
-        let arguments = usual(&self.files, self.address)?;
-        let arguments = arguments.iter().map(String::as_str).chain(self.arguments.iter().copied());
-        self.observer = Observer::start_seeing(&file, &arguments.collect::<Vec<_>>())?;
+        self.observer = run(&self.files, self.address, &self.arguments, |all| Observer::start_seeing(&file, all))?;
         Ok(())
     }
 
@@ -97,17 +95,19 @@ impl Secured {
     }
 }
 
-fn run(files: &TempDir, address: SocketAddr, arguments: &[&str]) -> Result<Observer> {
-    let usual = usual(files, address)?;
-    let arguments = usual.iter().map(String::as_str).chain(arguments.iter().copied());
-    Observer::start(&arguments.collect::<Vec<_>>(), |_| ())
+fn start(arguments: &[&str]) -> Result<Observer> {
+    Observer::start(arguments, |_| ())
 }
 
-/// What every daemon here is told.
-fn usual(files: &TempDir, address: SocketAddr) -> Result<Vec<String>> {
-    let web = files.path().join("web.yml");
+/// Starts it with what every daemon here is told, and these arguments.
+fn run(
+    files: &TempDir,
+    address: SocketAddr,
+    arguments: &[&str],
+    start: impl FnOnce(&[&str]) -> Result<Observer>,
+) -> Result<Observer> {
+    let (address, web) = (address.to_string(), files.path().join("web.yml"));
     let web = web.to_str().context("the lab itself: an odd path")?;
-    let address = address.to_string();
     let usual = ["daemon", "--state-file", "none", "--web.listen-address", &address, "--web.config.file", web];
-    Ok(usual.map(str::to_owned).into())
+    start(&[&usual, arguments].concat())
 }

@@ -75,7 +75,7 @@ impl Facts<'_> {
     pub(in crate::classify) fn request_unseen(&self) -> bool {
         let Logged::Line(line) = &self.case.logged else { return false };
         let ended = matches!(line.kind, Some(Kind::PrematurelyClosed | Kind::Failed));
-        let unanswered = matches!(line.action, Some(Action::SendingRequest | Action::ReadingResponseHeader));
+        let unanswered = line.action.is_some_and(Action::before_response);
         let logged = ended && unanswered && !line.over_http2;
         logged
             && self.fin_seen()
@@ -89,7 +89,7 @@ impl Facts<'_> {
     /// and nginx logged that the request had no answer: it had been sent before the farewell came, and not because of it.
     pub(in crate::classify) fn farewell_met_request(&self) -> bool {
         let Logged::Line(line) = &self.case.logged else { return false };
-        let unanswered = matches!(line.action, Some(Action::SendingRequest | Action::ReadingResponseHeader));
+        let unanswered = line.action.is_some_and(Action::before_response);
         let logged = line.kind == Some(Kind::PrematurelyClosed) && unanswered && !line.over_http2;
         let crossed = self.snapshot.is_some_and(|snapshot| {
             let sent = snapshot.since_last_send.zip(snapshot.rtt_min);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Facts, LONG_DUE};
+use super::Facts;
 use crate::{
-    correlate::learned::LONGEST_FAREWELL,
+    correlate::{LONG_DUE, learned::LONGEST_FAREWELL},
     record::{Event, Record, Snapshot},
 };
 

@@ -86,7 +86,7 @@ fn fate(failed: FailedTry<'_>, rules: &NextUpstream, spent: u32) -> Impact {
         Impact::RequestFailed
     } else if action.before_request() {
         all_of(&[allowed, left])
-    } else if matches!(action, Action::SendingRequest | Action::ReadingResponseHeader) {
+    } else if action.before_response() {
         all_of(&[allowed, may_be_repeated(failed.method, rules), left])
     } else {
         Impact::Unknown

@@ -76,7 +76,7 @@ impl Ending {
     /// had paused.
     #[must_use]
     pub fn may_fit(self, line: &Line) -> bool {
-        let unanswered = matches!(line.action, Some(Action::SendingRequest | Action::ReadingResponseHeader));
+        let unanswered = line.action.is_some_and(Action::before_response);
         let fits = match self {
             Self::CutAfterPause => unanswered || in_response(line),
             Self::CutShort | Self::Quiet => unanswered,

@@ -62,6 +62,12 @@ impl Action {
         matches!(self, Self::ConnectingToUpstream | Self::TlsHandshakingToUpstream)
     }
 
+    /// Whether a connection stood and no response had come on it: its request may have been taken, or not.
+    #[must_use]
+    pub const fn before_response(self) -> bool {
+        matches!(self, Self::SendingRequest | Self::ReadingResponseHeader)
+    }
+
     /// Whether the response header was read before: from then on nginx tries no other server.
     #[must_use]
     pub const fn after_response_header(self) -> bool {
