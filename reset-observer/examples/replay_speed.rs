@@ -3,6 +3,8 @@
 //! Each recording of a directory is multiplied: copies of its records, each of other connections (ports) and later than the
 //! one before, so that those of [`AT_A_TIME`] copies are open side by side. It is read, decoded, correlated, classified and
 //! written as JSON lines that go nowhere: every verdict, and then once more only those that `replay` shows without `--all`.
+//! With `--checksum` after the directory, the CRC-32 of all lines of each recording is printed instead, by which two versions
+//! of the program are compared.
 
 use std::{env, fs, io, path::Path, time::Duration};
 
@@ -45,16 +47,26 @@ fn main() -> Result<()> {
     paths.sort();
     ensure!(!paths.is_empty(), "there is no recording (*.rec) in {directory}");
     let mut totals = [(0, Duration::ZERO); 2];
+    let checksum = env::args().nth(2).is_some_and(|argument| argument == "--checksum");
     for path in &paths {
         let (recording, multiplied) = multiplied(path)?;
         print!("{:<36}", path.file_stem().unwrap_or_default().to_string_lossy());
+        if checksum {
+            let mut sum = Checksum::default();
+            replay(&recording, true, &mut sum)?;
+            println!(" {:08x}", sum.0.finalize());
+            continue;
+        }
         for (shown, total) in [true, false].into_iter().zip(&mut totals) {
-            let (records, verdicts, time) = replay(&recording, shown)?;
+            let (records, verdicts, time) = replay(&recording, shown, io::sink())?;
             ensure!(records == multiplied, "{records} of {multiplied} records were read");
             print!(" {verdicts:>7} verdicts {:>9.0} records/s", rate(records, time));
             *total = (total.0 + records, total.1 + time);
         }
         println!(" {:>5.1} bytes/record", rate(recording.len() as u64, Duration::from_secs(multiplied)));
+    }
+    if checksum {
+        return Ok(());
     }
     for (what, (records, time)) in ["every verdict shown", "without --all"].iter().zip(totals) {
         println!("{what:<36} {records:>8} records in {time:.2?}: {:.0} records/s", rate(records, time));
@@ -73,12 +85,27 @@ fn processor_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
+/// Of what was written.
+#[derive(Default)]
+struct Checksum(crc32fast::Hasher);
+
+impl io::Write for Checksum {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Replays a recording as the program does; gives its records, the verdicts shown, and the time of a processor that took.
-fn replay(recording: &[u8], all: bool) -> Result<(u64, u64, Duration)> {
+fn replay(recording: &[u8], all: bool, out: impl io::Write) -> Result<(u64, u64, Duration)> {
     let started = processor_time();
     let mut reader = Reader::open(recording)?;
     let (mut player, clock) = (Player::new(reader.header()), reader.header().clock());
-    let (mut output, mut summary, mut shown) = (JsonLines::new(io::sink(), clock), Summary::start(KernelTime(0)), 0);
+    let (mut output, mut summary, mut shown) = (JsonLines::new(out, clock), Summary::start(KernelTime(0)), 0);
     while let Some(entry) = reader.next_entry()? {
         match player.play(entry)? {
             Step::Verdicts(verdicts) => {
