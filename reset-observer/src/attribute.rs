@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attributed {
     /// What the kernel said.
-    pub record: Box<Record>,
+    pub record: Arc<Record>,
     /// Which side of nginx; never [`Leg::Backend`], which only both ends together show.
     pub leg: Leg,
     /// Who holds the connection: on the upstream leg the worker that opened it, else the process that caused the
@@ -32,6 +32,14 @@ pub struct Attributed {
     pub settings: Option<Arc<UpstreamSettings>>,
     /// The instance of nginx, on the upstream leg.
     pub instance: Option<InstanceId>,
+}
+
+#[cfg(test)]
+impl Attributed {
+    /// The record, to be changed.
+    pub(crate) fn record_mut(&mut self) -> &mut Record {
+        Arc::make_mut(&mut self.record)
+    }
 }
 
 /// Gives each record its place.
@@ -85,7 +93,7 @@ impl Attributor {
     /// 2. A worker had it open before the observer started, and nobody opened it since: upstream.
     /// 3. nobody is known to have opened it and nginx listens on its local address: client.
     /// 4. Anything else: other.
-    pub fn attribute(&mut self, record: impl Into<Box<Record>>) -> Attributed {
+    pub fn attribute(&mut self, record: impl Into<Arc<Record>>) -> Attributed {
         let record = record.into();
         self.refresh(&record);
         let (leg, process) = match self.upstream_worker(&record) {

@@ -3,10 +3,11 @@
 //! Pure: events and the time come in, cases and the next deadline go out. The same events give the same cases, live
 //! or from a recording, and the order in which corroboration arrives does not matter within the settle window.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use foldhash::HashMap;
 
+mod agenda;
 mod connection;
 mod connections;
 mod departures;
@@ -20,6 +21,7 @@ mod reuse;
 mod server;
 mod servers;
 
+use agenda::Agenda;
 pub use connection::Connection;
 pub(crate) use connection::LONG_DUE;
 use connections::{Connections, Slot};
@@ -55,6 +57,9 @@ const OOM_WITHIN: Duration = Duration::from_secs(30);
 /// Connections that are known at a time, some 20 MiB. Beyond it those that wait longest are judged, or forgotten if they
 /// were judged, before their time.
 const MAX_CONNECTIONS: usize = 16_384;
+
+/// What decides nothing any more is looked for this often.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
 
 /// A server of which nothing was learned is forgotten after this time.
 const SERVER_MEMORY: Duration = Duration::from_secs(60);
@@ -92,13 +97,13 @@ pub struct Correlator {
     settle: Duration,
     connections: Connections,
     by_sequence: BySequence,
-    /// When each connection is next to be looked at, soonest first.
-    agenda: BTreeSet<(KernelTime, Slot)>,
+    agenda: Agenda,
     /// Cases that had to be judged before their time, for the next poll.
     overtaken: Vec<Case>,
     servers: Servers,
     departures: Departures,
     oom_victims: HashMap<u32, KernelTime>,
+    next_forgetting: KernelTime,
     resets: ResetTotals,
 }
 
@@ -110,11 +115,12 @@ impl Correlator {
             settle,
             connections: Connections::default(),
             by_sequence: BySequence::default(),
-            agenda: BTreeSet::new(),
+            agenda: Agenda::default(),
             overtaken: Vec::new(),
             servers: Servers::default(),
             departures: Departures::default(),
             oom_victims: HashMap::default(),
+            next_forgetting: KernelTime(0),
             resets: ResetTotals::default(),
         }
     }
@@ -148,7 +154,10 @@ impl Correlator {
                 let planned = deadline(known, settle);
                 known.add(event, &mut self.resets);
                 let next = deadline(known, settle);
-                self.plan(slot, Some(planned), next);
+                if next != planned {
+                    self.agenda.add(next, slot);
+                    self.clear_agenda();
+                }
             }
             None => self.begin(event),
         }
@@ -161,12 +170,12 @@ impl Correlator {
         if let Some(sequence) = sequence {
             self.by_sequence.insert(slot, sequence);
         }
-        self.plan(slot, None, deadline);
+        self.agenda.add(deadline, slot);
     }
 
     fn make_room(&mut self) {
         while self.connections.len() >= MAX_CONNECTIONS {
-            let Some((_, next)) = self.agenda.first().copied() else { return };
+            let Some((_, next)) = self.agenda.first() else { return };
             self.overtake(next);
         }
     }
@@ -176,14 +185,12 @@ impl Correlator {
         let overtaken = self.judge(slot);
         self.overtaken.extend(overtaken);
         self.retire(slot);
+        self.clear_agenda();
     }
 
-    /// Puts the connection's next deadline on the agenda, where `planned` was its former one.
-    fn plan(&mut self, slot: Slot, planned: Option<KernelTime>, next: KernelTime) {
-        if planned != Some(next) {
-            planned.map(|planned| self.agenda.remove(&(planned, slot)));
-            self.agenda.insert((next, slot));
-        }
+    fn clear_agenda(&mut self) {
+        let (connections, settle) = (&self.connections, self.settle);
+        self.agenda.clear(connections.len(), |at, slot| stands(connections, settle, at, slot));
     }
 
     /// Takes what happened to a process.
@@ -206,23 +213,41 @@ impl Correlator {
     /// The instant at which [`Self::poll`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {
-        self.agenda.first().map(|(deadline, _)| *deadline)
+        self.agenda.first().map(|(deadline, _)| deadline)
     }
 
     /// The connections whose time to be judged has come by `now`, oldest first.
     pub fn poll(&mut self, now: KernelTime) -> Vec<Case> {
         let mut cases = std::mem::take(&mut self.overtaken);
-        let due = self.due(now);
-        cases.extend(due.iter().filter_map(|slot| self.judge(*slot)));
-        for slot in due {
-            if self.connections.get(slot).is_some_and(|known| deadline(known, self.settle) <= now) {
-                self.retire(slot);
-            }
+        if self.next_deadline().is_some_and(|next| next <= now) {
+            let due = self.due(now);
+            cases.extend(due.iter().filter_map(|slot| self.judge(*slot)));
+            due.into_iter().for_each(|slot| self.look_later(slot, now));
+            self.clear_agenda();
         }
+        self.forget(now);
+        cases
+    }
+
+    /// Plans the next look at a connection, or forgets it if its time is over.
+    fn look_later(&mut self, slot: Slot, now: KernelTime) {
+        let Some(next) = self.connections.get(slot).map(|known| deadline(known, self.settle)) else { return };
+        if next <= now {
+            self.retire(slot);
+        } else {
+            self.agenda.add(next, slot);
+        }
+    }
+
+    /// Lets go of what decides nothing any more.
+    fn forget(&mut self, now: KernelTime) {
+        if now < self.next_forgetting {
+            return;
+        }
+        self.next_forgetting = now.after(FORGET_EVERY);
         self.oom_victims.retain(|_, chosen| *chosen >= now.before(OOM_WITHIN));
         self.servers.forget_before(now.before(SERVER_MEMORY));
         self.departures.forget_before(now.before(SERVER_MEMORY.max(self.settle * MEMORY_WINDOWS)));
-        cases
     }
 
     /// All that is left, without waiting: the end of a session.
@@ -230,21 +255,24 @@ impl Correlator {
         self.poll(KernelTime(u64::MAX))
     }
 
-    /// The connections that are to be looked at by `now`, in the order in which they began to end.
-    fn due(&self, now: KernelTime) -> Vec<Slot> {
-        let due = self.agenda.iter().take_while(|(at, _)| *at <= now);
-        let order = |(at, slot): &(KernelTime, Slot)| {
-            let known = self.connections.get(*slot)?;
-            Some((known.first_at(), *at, known.ends(), *slot))
-        };
-        let mut due: Vec<_> = due.filter_map(order).collect();
-        due.sort_unstable();
+    /// Takes the connections that are to be looked at by `now`, in the order in which they began to end.
+    fn due(&mut self, now: KernelTime) -> Vec<Slot> {
+        let (connections, settle) = (&self.connections, self.settle);
+        let taken = std::iter::from_fn(|| self.agenda.take(now));
+        let standing = taken.filter(|(at, slot)| stands(connections, settle, *at, *slot));
+        let first_at = |slot| connections.get(slot).map(|known| known.first_at());
+        let mut due: Vec<_> = standing.map(|(at, slot)| (first_at(slot), at, slot)).collect();
+        let ends = |slot| connections.get(slot).map(|known| known.ends());
+        due.sort_unstable_by(|(first_at, at, slot), (other_first_at, other_at, other)| {
+            let times = (first_at, at).cmp(&(other_first_at, other_at));
+            times.then_with(|| (ends(*slot), slot).cmp(&(ends(*other), other)))
+        });
+        due.dedup();
         due.into_iter().map(|(.., slot)| slot).collect()
     }
 
     fn retire(&mut self, slot: Slot) {
         if let Some(mut connection) = self.connections.remove(slot) {
-            self.agenda.remove(&(deadline(&connection, self.settle), slot));
             if let Some(sequence) = connection.sequence() {
                 self.by_sequence.remove(slot, sequence);
             }
@@ -259,6 +287,11 @@ impl Correlator {
         self.resets.read(kernel, decode);
         self.resets
     }
+}
+
+/// Whether the connection in this place is to be looked at at this time.
+fn stands(connections: &Connections, settle: Duration, at: KernelTime, slot: Slot) -> bool {
+    connections.get(slot).is_some_and(|known| deadline(known, settle) == at)
 }
 
 fn deadline(connection: &Connection, settle: Duration) -> KernelTime {

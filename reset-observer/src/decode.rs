@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use reset_observer_ebpf::record::{Hook, RECORD_VERSION, RawPacket, RawRecord, SocketKind, flag};
+use smol_str::SmolStr;
 use zerocopy::FromBytes as _;
 
 use crate::record::{
@@ -70,7 +71,7 @@ impl Decoder {
             | Hook::Retransmit
             | Hook::CloseUnacked
             | Hook::SocketError
-            | Hook::ListenerExit => self.record(&raw, hook).map(Box::new).map(Message::Connection),
+            | Hook::ListenerExit => self.record(&raw, hook).map(Arc::new).map(Message::Connection),
         }
     }
 
@@ -266,7 +267,7 @@ fn microseconds(value: u64) -> KernelTime {
 
 fn process(tgid: u32, comm: &[u8; 16]) -> Process {
     let end = comm.iter().position(|&byte| byte == 0).unwrap_or(comm.len());
-    Process { tgid, comm: String::from_utf8_lossy(&comm[..end]).into_owned() }
+    Process { tgid, comm: SmolStr::new(String::from_utf8_lossy(&comm[..end])) }
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ pub struct Packet {
 #[serde(untagged)]
 pub enum Message {
     /// A connection.
-    Connection(Box<Record>),
+    Connection(Arc<Record>),
     /// A process.
     Process(ProcessEvent),
 }

@@ -83,7 +83,7 @@ pub(crate) fn acknowledged(sent: KernelTime) -> Snapshot {
 pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapshot) -> Attributed {
     let process = Process { tgid: 3632, comm: "nginx".into() };
     Attributed {
-        record: Box::new(Record {
+        record: Arc::new(Record {
             at: at(ms),
             event,
             socket: Some(SocketId(1)),
@@ -128,8 +128,8 @@ pub(crate) fn reset(ms: u64, state: TcpState, snapshot: Snapshot) -> Attributed 
 
 /// Another connection of the proxy, from this port.
 pub(crate) fn from_port(port: u16, mut event: Attributed) -> Attributed {
-    event.record.local.set_port(port);
-    event.record.socket = Some(SocketId(port.into()));
+    event.record_mut().local.set_port(port);
+    event.record_mut().socket = Some(SocketId(port.into()));
     event
 }
 
@@ -155,7 +155,7 @@ pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
     let event = upstream(ms, Event::ExitClose, TcpState::Established, idle(Duration::ZERO));
     let process = Process { tgid: 77, comm: "node".into() };
     Attributed {
-        record: Box::new(Record {
+        record: Arc::new(Record {
             netns: Some(2),
             local: server(),
             remote: proxy(),
@@ -163,7 +163,7 @@ pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
             owner: None,
             current: Some(process),
             exit: Some(exit),
-            ..*event.record
+            ..(*event.record).clone()
         }),
         leg: Leg::Other,
         process: Some(Arc::new(ProcessLabel {
@@ -184,9 +184,9 @@ pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
 /// The backend's end of the same connection: it sends a reset while its process lives.
 pub(crate) fn peer_reset(ms: u64) -> Attributed {
     let mut event = exit_close(ms, Exit::Status(0));
-    event.record.event = Event::ResetSent { active: true, data_after_close: false };
-    event.record.exit = None;
-    event.record.reset_reason = Some("tcp_abort_on_close".into());
+    event.record_mut().event = Event::ResetSent { active: true, data_after_close: false };
+    event.record_mut().exit = None;
+    event.record_mut().reset_reason = Some("tcp_abort_on_close".into());
     event
 }
 

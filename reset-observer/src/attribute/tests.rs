@@ -47,7 +47,7 @@ fn address(text: &str) -> SocketAddr {
 }
 
 fn process(tgid: u32, comm: &str) -> Process {
-    Process { tgid, comm: comm.to_owned() }
+    Process { tgid, comm: comm.into() }
 }
 
 fn record(local: &str, remote: &str) -> Record {

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
@@ -118,7 +118,7 @@ fn what_was_learned_of_the_idle_timeout_parts_race_and_middlebox() {
 #[test]
 fn a_refused_handshake_is_just_that() {
     let mut refused = refused(2000);
-    refused.record.local = proxy();
+    refused.record_mut().local = proxy();
     assert_eq!(says([refused]), (Cause::ConnectionRefused, Confidence::High));
 }
 
@@ -137,13 +137,13 @@ fn a_first_request_that_was_read_and_not_answered_was_aborted_not_turned_away() 
     assert_eq!(says([reset(1002, TcpState::Established, read)]).0, Cause::BackendAbort);
     assert_eq!(says([fin(1002, read)]).0, Cause::BackendAbort);
     let mut unread = peer_reset(1002);
-    unread.record.snapshot = Some(Snapshot { bytes_received: 73, unread: 73, ..read });
+    unread.record_mut().snapshot = Some(Snapshot { bytes_received: 73, unread: 73, ..read });
     assert_eq!(says([unread.clone(), reset(1002, TcpState::Established, read)]).0, Cause::ConnectionLimit);
-    unread.record.at = at(1_400);
+    unread.record_mut().at = at(1_400);
     let late = reset(1_400, TcpState::Established, read);
     assert_eq!(says([unread.clone(), late.clone()]).0, Cause::ConnectionLimit, "a busy application came to it late");
     assert_eq!(says([late]).0, Cause::BackendAbort, "whether it was read is not known");
-    unread.record.at = at(4_000);
+    unread.record_mut().at = at(4_000);
     assert_eq!(says([unread, reset(4_000, TcpState::Established, read)]).0, Cause::BackendAbort, "not at once");
 }
 
@@ -169,7 +169,7 @@ fn a_response_cut_by_a_reset_failed_its_request() {
 fn a_worker_that_dies_takes_its_connections_with_it() {
     let sent = Event::ResetSent { active: true, data_after_close: false };
     let mut dying = upstream(2000, sent, TcpState::Established, acknowledged(at(1990)));
-    dying.record.exit = Some(Exit::Signal(11));
+    dying.record_mut().exit = Some(Exit::Signal(11));
     assert_eq!(says([dying]), (Cause::ProxyCrash, Confidence::High));
 }
 
@@ -180,14 +180,14 @@ fn a_client_that_resets_in_mid_response_left() {
     assert_eq!(says([left]).0, Cause::ClientAbort);
     let mut done = reset(2000, TcpState::Established, idle(SECOND));
     done.leg = Leg::Client;
-    done.record.snapshot.as_mut().unwrap().last_payload = Some(LastPayload::Sent);
+    done.record_mut().snapshot.as_mut().unwrap().last_payload = Some(LastPayload::Sent);
     assert_eq!(says([done]).0, Cause::IdleClose);
 }
 
 #[test]
 fn a_reset_that_the_local_backend_never_sent_is_a_middleboxs() {
     let mut forged = reset(1993, TcpState::Established, requested(at(1990), SECOND / 2));
-    forged.record.peer_on_host = true;
+    forged.record_mut().peer_on_host = true;
     let decision = decide([forged.clone()]);
     assert_eq!((decision.cause, decision.confidence), (Cause::MiddleboxIdleDrop, Confidence::High));
     assert!(decision.evidence.contains(&Evidence::LocalPeerNeverSent));
@@ -199,9 +199,9 @@ fn a_reset_from_another_distance_is_a_middleboxs_unless_a_live_socket_sent_it() 
     let mut elsewhere = reset(2011, TcpState::Established, requested(at(1990), SECOND / 2));
     let packet =
         Packet { tcp_flags: 4, ttl: 252, syn_ack_ttl: Some(63), window: 0, seq: 1, ack: None, timestamp: false };
-    elsewhere.record.packet = Some(packet);
+    elsewhere.record_mut().packet = Some(packet);
     assert_eq!(says([elsewhere.clone()]), (Cause::MiddleboxIdleDrop, Confidence::High));
-    elsewhere.record.packet = Some(Packet { ack: Some(7), timestamp: true, window: 78, ..packet });
+    elsewhere.record_mut().packet = Some(Packet { ack: Some(7), timestamp: true, window: 78, ..packet });
     assert_eq!(says([elsewhere]).0, Cause::Unknown);
 }
 
@@ -215,7 +215,7 @@ fn a_request_that_nobody_answers_is_said_when_this_end_gives_up() {
     assert_eq!((decision.cause, decision.confidence), (Cause::MiddleboxIdleDrop, Confidence::Medium));
     assert_eq!(decision.evidence[0], Evidence::NobodyAnswered);
     let mut at_once = silent(1);
-    at_once.record.at = at(1991);
+    at_once.record_mut().at = at(1991);
     assert_ne!(says([at_once]).0, Cause::MiddleboxIdleDrop, "what was sent twice was something before it");
     let mut correlator = Correlator::new(Duration::from_millis(300));
     correlator.handle(silent(0));
@@ -225,7 +225,7 @@ fn a_request_that_nobody_answers_is_said_when_this_end_gives_up() {
 #[test]
 fn a_request_left_unread_by_a_backend_that_lives_is_a_race() {
     let mut unread = peer_reset(1999);
-    unread.record.snapshot = Some(Snapshot { unread: 73, ..idle(SECOND) });
+    unread.record_mut().snapshot = Some(Snapshot { unread: 73, ..idle(SECOND) });
     let lost = reset(2000, TcpState::Established, requested(at(1990), SECOND));
     assert_eq!(says([unread, lost]), (Cause::KeepaliveRace, Confidence::Medium));
 }
@@ -233,7 +233,7 @@ fn a_request_left_unread_by_a_backend_that_lives_is_a_race() {
 #[test]
 fn a_request_that_met_a_closed_socket_whose_fin_was_lost_is_a_race() {
     let mut closed = peer_reset(1999);
-    closed.record.event = Event::ResetSent { active: false, data_after_close: true };
+    closed.record_mut().event = Event::ResetSent { active: false, data_after_close: true };
     let lost = reset(2000, TcpState::Established, requested(at(1990), SECOND));
     assert_eq!(says([closed, lost.clone()]), (Cause::KeepaliveRace, Confidence::Medium));
     assert_eq!(says([peer_reset(1999), lost]).0, Cause::BackendAbort, "an abort of a live socket is none");
@@ -249,9 +249,9 @@ fn what_comes_after_this_end_closed_hurts_nobody() {
 #[test]
 fn a_packet_that_meets_what_both_ends_had_closed_hurts_nobody() {
     let mut late = peer_reset(2000);
-    late.record = Box::new(Record { state_before: Some(TcpState::TimeWait), snapshot: None, ..*late.record });
+    late.record = Arc::new(Record { state_before: Some(TcpState::TimeWait), snapshot: None, ..(*late.record).clone() });
     let ours = Attributed {
-        record: Box::new(Record {
+        record: Arc::new(Record {
             local: proxy(),
             remote: late.record.local,
             netns: Some(1),

@@ -12,8 +12,6 @@ use super::{Connection, Ends, ends::Addresses};
 pub(super) struct Slot(u32);
 
 impl Slot {
-    /// None is before it.
-    pub(super) const FIRST: Self = Self(0);
 
     const fn index(self) -> usize {
         self.0 as usize

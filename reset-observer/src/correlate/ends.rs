@@ -2,10 +2,12 @@
 
 use std::{
     cmp::Ordering,
-    collections::BTreeSet,
     hash::{Hash, Hasher},
     net::{IpAddr, SocketAddr},
 };
+
+use foldhash::HashMap;
+use smallvec::SmallVec;
 
 use super::connections::Slot;
 use crate::record::{Record, SequenceNumbers};
@@ -78,31 +80,45 @@ impl PartialOrd for Ends {
     }
 }
 
+/// Numbers that have all but so many of their last bits in common are kept together.
+const BITS_TOGETHER: u32 = 18;
+
 /// Connections by what they expect to receive next. Under address translation (a Kubernetes service, a published port of
 /// a container) the two ends of a connection know different addresses, and the same sequence numbers.
 #[derive(Debug, Default)]
 pub(super) struct BySequence {
-    expecting: BTreeSet<(u32, Slot)>,
+    expecting: HashMap<u32, SmallVec<[(u32, Slot); 2]>>,
 }
 
 impl BySequence {
     pub(super) fn insert(&mut self, slot: Slot, sequence: SequenceNumbers) {
-        self.expecting.insert((sequence.received, slot));
+        self.expecting.entry(sequence.received >> BITS_TOGETHER).or_default().push((sequence.received, slot));
     }
 
     pub(super) fn remove(&mut self, slot: Slot, sequence: SequenceNumbers) {
-        self.expecting.remove(&(sequence.received, slot));
+        let near = sequence.received >> BITS_TOGETHER;
+        let Some(together) = self.expecting.get_mut(&near) else { return };
+        together.retain(|known| *known != (sequence.received, slot));
+        if together.is_empty() {
+            self.expecting.remove(&near);
+        }
     }
 
-    /// All that may be the other end of a connection that stands at `sequence`. To be checked the other way round.
+    /// All that may be the other end of a connection that stands at `sequence`, in any order. To be checked the other way
+    /// round.
     pub(super) fn expecting(&self, sequence: SequenceNumbers) -> impl Iterator<Item = Slot> + '_ {
         let (first, width) = sequence.expectable();
-        let last = first.wrapping_add(width);
-        let wraps = last < first;
-        let start = (first, Slot::FIRST);
-        let upper = self.expecting.range(start..).take_while(move |(at, _)| wraps || *at <= last);
-        let lower = self.expecting.range(..start).take_while(move |(at, _)| wraps && *at <= last);
-        upper.chain(lower).map(|(_, slot)| *slot)
+        let near = (first >> BITS_TOGETHER, ((u64::from(first) + u64::from(width)) >> BITS_TOGETHER));
+        let count = usize::try_from(near.1 - u64::from(near.0)).unwrap_or(usize::MAX).saturating_add(1);
+        // All of them, where that is less to look at.
+        let few = count <= self.expecting.len().max(2);
+        let some = (0..if few { count } else { 0 }).filter_map(move |further| {
+            let further = u32::try_from(further).ok()?;
+            self.expecting.get(&(near.0.wrapping_add(further) & (u32::MAX >> BITS_TOGETHER)))
+        });
+        let all = self.expecting.values().take(if few { 0 } else { usize::MAX });
+        let found = some.chain(all).flatten();
+        found.filter(move |(at, _)| at.wrapping_sub(first) <= width).map(|(_, slot)| *slot)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Case, Connection, Correlator, Logged, OOM_WITHIN, connection::Telling, connections::Slot, deadline, learned::Lesson,
+    Case, Connection, Correlator, Logged, OOM_WITHIN, connection::Telling, connections::Slot, learned::Lesson,
 };
 use crate::verdict::Leg;
 
@@ -19,13 +19,10 @@ impl Correlator {
         }
         let peer = self.peer(known).cloned();
         let known = self.connections.get_mut(slot)?;
-        let planned = deadline(known, self.settle);
         if peer.as_ref().is_some_and(|peer| peer.leg() == Leg::Upstream) {
             known.become_backend();
         }
         let tells = known.judge(&mut self.resets);
-        let next = deadline(known, self.settle);
-        self.plan(slot, Some(planned), next);
         let connection = self.connections.get(slot).filter(|_| tells != Telling::Nothing).map(Arc::clone)?;
         Some(self.case(connection, peer, tells == Telling::IfLogged))
     }

@@ -103,9 +103,9 @@ fn both_ends_are_put_together_under_address_translation_by_their_sequence_number
     let behind = SocketAddr::from(([10, 244, 1, 3], 8080));
     let translated = |shift: u32| {
         let mut end = exit_close(2000, Exit::Signal(9));
-        end.record.local = behind;
-        end.record.remote = SocketAddr::from(([10, 244, 1, 1], 31_000));
-        let sequence = &mut end.record.snapshot.as_mut().unwrap().sequence;
+        end.record_mut().local = behind;
+        end.record_mut().remote = SocketAddr::from(([10, 244, 1, 1], 31_000));
+        let sequence = &mut end.record_mut().snapshot.as_mut().unwrap().sequence;
         *sequence = SequenceNumbers { unacknowledged: 127 + shift, next: 127 + shift, received: 147 };
         end
     };
@@ -116,7 +116,7 @@ fn both_ends_are_put_together_under_address_translation_by_their_sequence_number
     assert!(cases[0].peer.is_none(), "another connection of the same process");
     let cases = after([translated(0), fin(2010, acknowledged(at(1990))), {
         let mut twin = translated(0);
-        twin.record.remote.set_port(31_001);
+        twin.record_mut().remote.set_port(31_001);
         twin
     }]);
     assert!({ cases }.flush()[0].peer.is_none(), "two that fit are one too many");
@@ -126,7 +126,7 @@ fn both_ends_are_put_together_under_address_translation_by_their_sequence_number
 fn a_reset_whose_packet_is_none_is_not_taken_for_one_even_if_no_answer_was_seen() {
     let data = Packet { tcp_flags: 0x18, ttl: 64, syn_ack_ttl: None, window: 1, seq: 1, ack: Some(1), timestamp: true };
     let mut event = reset(2000, TcpState::FinWait2, idle(SECOND));
-    event.record.packet = Some(data);
+    event.record_mut().packet = Some(data);
     assert!(after([event]).flush().is_empty());
 }
 
@@ -188,7 +188,7 @@ fn cuts_of_a_server_that_lives_on_are_not_the_end_of_a_process() {
     assert!(cut_many([by_reset(1, 2000), by_fin(2, 2001), by_reset(3, 2002)]), "a FIN for what it had read");
     assert!(!cut_many([by_reset(1, 2000), by_reset(2, 2001), by_reset(3, 2002)]), "all were reset");
     let mut opened_after = by_fin(3, 2030);
-    opened_after.record.owner.as_mut().unwrap().opened_at = at(2010);
+    opened_after.record_mut().owner.as_mut().unwrap().opened_at = at(2010);
     assert!(!cut_many([by_fin(1, 2000), by_fin(2, 2001), opened_after]), "who opened it found the server alive");
 }
 
@@ -216,7 +216,7 @@ fn what_an_ending_process_closes_was_not_closed_for_idleness() {
             let mut ends = vec![from_port(port, fin(ms, idle(Duration::from_millis(500))))];
             if is_ending {
                 let mut end = exit_close(ms, Exit::from_wait_code(0));
-                end.record.remote.set_port(port);
+                end.record_mut().remote.set_port(port);
                 ends.push(end);
             }
             ends.into_iter().for_each(|event| correlator.handle(event));
@@ -232,7 +232,7 @@ fn what_an_ending_process_closes_was_not_closed_for_idleness() {
 fn the_same_addresses_used_again_are_another_connection() {
     for judged_in_time in [true, false] {
         let mut again = fin(2500, requested(at(2490), SECOND));
-        again.record.owner.as_mut().unwrap().opened_at = at(2100);
+        again.record_mut().owner.as_mut().unwrap().opened_at = at(2100);
         let [first, _] = race();
         let mut correlator = after([first]);
         let mut cases = 0;
@@ -265,8 +265,8 @@ fn a_scan_of_ports_leaves_nothing_behind() {
     let mut correlator = Correlator::new(SETTLE);
     for port in 1..2000 {
         let mut scan = from_port(port, peer_reset(2000 + u64::from(port)));
-        scan.record.socket = None;
-        scan.record.snapshot = None;
+        scan.record_mut().socket = None;
+        scan.record_mut().snapshot = None;
         scan.process = None;
         correlator.handle(scan);
     }

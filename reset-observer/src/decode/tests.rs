@@ -50,7 +50,7 @@ fn fin_of_a_race() -> RawRecord {
 
 fn decode(raw: &RawRecord) -> Result<Record> {
     match Decoder::default().decode(raw.as_bytes())? {
-        Message::Connection(record) => Ok(*record),
+        Message::Connection(record) => Ok(Arc::unwrap_or_clone(record)),
         Message::Process(event) => bail!("a process: {event:?}"),
     }
 }

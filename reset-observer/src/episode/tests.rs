@@ -40,7 +40,7 @@ fn refuses(port: u16, ms: u64) -> Attributed {
 /// A connection opened at `opened_ms` that is closed for idleness at `ms`.
 fn serves(port: u16, opened_ms: u64, ms: u64) -> Attributed {
     let mut event = from_port(port, fin(ms, idle(SECOND)));
-    event.record.owner.as_mut().unwrap().opened_at = at(opened_ms);
+    event.record_mut().owner.as_mut().unwrap().opened_at = at(opened_ms);
     event
 }
 
@@ -62,7 +62,7 @@ fn connections_cut_together_and_refused_after_are_one_episode_with_bounds_of_its
 #[test]
 fn how_the_process_ended_is_told_where_it_is_known() {
     let mut hurt = fin(5000, acknowledged(at(4990)));
-    hurt.record.local = proxy();
+    hurt.record_mut().local = proxy();
     let (episodes, _) = session([exit_close(4999, Exit::Signal(9)), hurt], 6000);
     let [episode] = &episodes[..] else { panic!("{episodes:#?}") };
     assert_eq!((episode.cause, episode.confidence), (Cause::BackendCrash, Confidence::High));
@@ -100,7 +100,7 @@ fn many_servers_that_are_away_at_a_time_are_bounded() {
     let (mut correlator, mut episodes) = (Correlator::new(SETTLE), Episodes::new(SETTLE));
     for port in 1..=2000 {
         let mut event = refuses(port, 5000);
-        event.record.remote.set_port(port);
+        event.record_mut().remote.set_port(port);
         correlator.handle(event);
     }
     for case in correlator.flush() {

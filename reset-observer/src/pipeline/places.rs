@@ -39,7 +39,7 @@ impl RecordedNames {
 }
 
 impl Places {
-    pub(super) fn attribute(&mut self, record: Box<Record>) -> Attributed {
+    pub(super) fn attribute(&mut self, record: Arc<Record>) -> Attributed {
         match self {
             Self::Live(attributor) => attributor.attribute(record),
             Self::Recorded(_) => Attributed {

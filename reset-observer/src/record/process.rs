@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::KernelTime;
 
@@ -12,7 +13,7 @@ pub struct Process {
     /// Thread group id, which is what `/proc` calls a process.
     pub tgid: u32,
     /// Command name, at most 15 bytes.
-    pub comm: String,
+    pub comm: SmolStr,
 }
 
 /// How a process ended, in the form of wait(2).

@@ -65,7 +65,7 @@ impl Placing {
 
     /// The record with this answer.
     #[must_use]
-    pub fn place(&self, record: Box<Record>) -> Attributed {
+    pub fn place(&self, record: Arc<Record>) -> Attributed {
         Attributed {
             record,
             leg: self.leg,

@@ -35,12 +35,12 @@ fn the_distance_of_other_connections_is_told_where_this_ones_was_not_seen_and_de
     let mut correlator = Correlator::new(Duration::from_millis(300));
     for port in 1..=5 {
         let mut abort = from_port(port, reset(1000, TcpState::Established, acknowledged(at(990))));
-        abort.record.packet = Some(packet(63, Some(63)));
+        abort.record_mut().packet = Some(packet(63, Some(63)));
         correlator.handle(abort);
     }
     correlator.poll(at(1500));
     let mut forged = reset(2000, TcpState::Established, requested(at(1970), Duration::from_secs(10)));
-    forged.record.packet = Some(packet(252, None));
+    forged.record_mut().packet = Some(packet(252, None));
     correlator.handle(forged);
     let cases = correlator.flush();
     let decision = classify(cases.iter().find(|case| case.connection.ends().local == proxy()).expect("a case"));

@@ -123,7 +123,7 @@ fn a_silent_drop_stays_one_though_nginx_logs_its_timeout() {
     assert_eq!(said(&logging(Kind::TimedOut, dropped.clone())), (Cause::MiddleboxIdleDrop, Confidence::Medium));
     assert_eq!(crate::classify::conclude(&dropped, classify(&dropped)).signal, Signal::TimedOut);
     let mut handshake = gives_up_handshake(61_000);
-    handshake.record.local.set_port(50_461);
+    handshake.record_mut().local.set_port(50_461);
     let dead = case([upstream(62_000, Event::ClosedUnacked, TcpState::Established, lost), handshake]);
     assert_eq!(said(&dead), (Cause::BackendCrash, Confidence::Low), "the host answers nobody");
 }
@@ -165,13 +165,13 @@ fn a_farewell_of_tls_in_the_middle_of_a_response_is_said_for_a_client_that_left(
 #[test]
 fn a_worker_that_dies_with_a_request_in_hand_closes_without_a_reset() {
     let mut dying = upstream(2000, Event::ExitClose, TcpState::Established, acknowledged(at(1990)));
-    dying.record.exit = Some(Exit::Signal(9));
+    dying.record_mut().exit = Some(Exit::Signal(9));
     assert_eq!(said(&case([dying.clone()])), (Cause::ProxyCrash, Confidence::High));
     let mut correlator = Correlator::new(Duration::from_millis(300));
-    dying.record.snapshot = Some(idle(SECOND));
+    dying.record_mut().snapshot = Some(idle(SECOND));
     correlator.handle(dying.clone());
-    dying.record.snapshot = Some(acknowledged(at(1990)));
-    dying.record.exit = Some(Exit::Status(0));
+    dying.record_mut().snapshot = Some(acknowledged(at(1990)));
+    dying.record_mut().exit = Some(Exit::Status(0));
     correlator.handle(from_port(7, dying));
     assert!(correlator.flush().is_empty(), "idle, or in good order");
 }
@@ -179,9 +179,9 @@ fn a_worker_that_dies_with_a_request_in_hand_closes_without_a_reset() {
 #[test]
 fn a_server_that_refuses_and_serves_in_turns_has_a_limit() {
     let mut this = refused(2000);
-    this.record.local = proxy();
+    this.record_mut().local = proxy();
     let mut served = from_port(9, fin(2300, idle(Duration::from_millis(100))));
-    served.record.owner.as_mut().unwrap().opened_at = at(2100);
+    served.record_mut().owner.as_mut().unwrap().opened_at = at(2100);
     let again = refused(2200);
     assert_eq!(said(&case([this.clone(), served.clone(), again])), (Cause::ConnectionLimit, Confidence::Medium));
     assert_eq!(said(&case([this, served])), (Cause::ConnectionRefused, Confidence::High), "it came back");

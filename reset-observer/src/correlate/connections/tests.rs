@@ -3,7 +3,7 @@ use crate::{correlate::Connection, resets::ResetTotals, sample};
 
 fn connection(netns: Option<u32>) -> Connection {
     let mut event = sample::fin(1000, sample::idle(sample::RESPONSE_TIME));
-    event.record.netns = netns;
+    event.record_mut().netns = netns;
     Connection::new(event, &mut ResetTotals::default())
 }
 

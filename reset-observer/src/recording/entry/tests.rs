@@ -1,5 +1,8 @@
 use super::*;
-use crate::sink::NginxFound;
+use crate::{
+    nginx::error_log::line::{Action, Call, Kind, Level},
+    sink::NginxFound,
+};
 
 fn ready() -> Ready {
     Ready {
@@ -13,6 +16,15 @@ fn ready() -> Ready {
     }
 }
 
+fn line() -> Context {
+    let text = b"2026/11/22 13:45:03 [error] 3632#3632: *7 recv() failed (104: Connection reset by peer) while reading \
+        response header from upstream, client: 2001:db8::7, server: , request: \"GET /ok HTTP/1.1\", \
+        upstream: \"http://10.99.2.1:3000/ok\", host: \"x\"";
+    let line = Box::new(Line::parse(text).unwrap());
+    let written = Written { earliest: KernelTime(8), latest: KernelTime(9) };
+    Context::Line { log: LogId { instance: 1, file: 2 }, written, line }
+}
+
 #[test]
 fn entries_read_back_as_they_were_written() {
     let bytes = [7; RECORD_BYTES];
@@ -22,6 +34,8 @@ fn entries_read_back_as_they_were_written() {
         Entry::Due(KernelTime(9)),
         Entry::Context(Box::new(Context::Ready { at: KernelTime(1), ready: ready() })),
         Entry::Context(Box::new(Context::News { at: KernelTime(u64::MAX), revision: None })),
+        Entry::Context(Box::new(Context::News { at: KernelTime(7), revision: Some(u64::MAX) })),
+        Entry::Context(Box::new(line())),
         Entry::Context(Box::new(Context::Flush)),
     ];
     let mut written = Vec::new();
@@ -80,4 +94,25 @@ fn a_field_of_a_newer_program_is_passed_over() {
         json["named"]["weather"] = 7.into();
     });
     assert_eq!(read, named());
+}
+
+#[test]
+fn what_older_programs_wrote_as_json_is_read() {
+    for context in [line(), Context::News { at: KernelTime(7), revision: Some(3) }] {
+        assert_eq!(edited(context.clone(), |_| ()), context);
+    }
+}
+
+/// Lines hold the place of a value among those of its enum, not its name.
+#[test]
+fn values_of_lines_have_the_numbers_that_they_had() {
+    let mut written = Vec::new();
+    write(&Entry::Context(Box::new(line())), &mut written).unwrap();
+    let hex: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, "");
+    let names = |names: Vec<&str>| names.join(" ");
+    assert_eq!(names(Level::ALL.iter().map(|level| level.as_str()).collect()), "");
+    assert_eq!(names(Kind::ALL.iter().map(|kind| kind.as_str()).collect()), "");
+    assert_eq!(names(Call::ALL.iter().map(|call| call.as_str()).collect()), "");
+    assert_eq!(Action::ALL.iter().map(|action| action.as_str()).collect::<Vec<_>>().join("; "), "");
 }

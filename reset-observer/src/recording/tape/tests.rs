@@ -3,7 +3,7 @@ use crate::{record::Record, verdict::Leg};
 
 fn event(at: u64, leg: Leg) -> Attributed {
     let event = crate::sample::fin(1, crate::sample::idle(Duration::from_secs(1)));
-    Attributed { record: Box::new(Record { at: KernelTime(at), ..*event.record }), leg, ..event }
+    Attributed { record: Arc::new(Record { at: KernelTime(at), ..(*event.record).clone() }), leg, ..event }
 }
 
 fn kinds(tape: &mut Tape) -> String {

@@ -82,7 +82,7 @@ fn nginx_cuts_the_upstream_of_a_client_that_left_with_little_unread_too() {
     left.leg = Leg::Client;
     assert_eq!(lesson([left, our_reset(9000, close_notify())]).idle, None);
     let mut dying = our_reset(9000, close_notify());
-    dying.record.exit = Some(Exit::Signal(9));
+    dying.record_mut().exit = Some(Exit::Signal(9));
     assert_eq!(lesson([dying]).idle, None, "nor is the death of a worker the server's doing");
 }
 
@@ -97,7 +97,7 @@ fn a_reset_within_a_response_shows_its_size_and_one_of_an_idle_connection_does_n
 #[test]
 fn a_reset_shows_the_distance_of_the_syn_ack() {
     let mut event = reset(9000, TcpState::Established, idle(Duration::from_millis(8)));
-    event.record.packet = Some(Packet {
+    event.record_mut().packet = Some(Packet {
         tcp_flags: 0x14,
         ttl: 60,
         syn_ack_ttl: Some(63),
