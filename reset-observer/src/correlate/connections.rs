@@ -12,7 +12,6 @@ use super::{Connection, Ends, ends::Addresses};
 pub(super) struct Slot(u32);
 
 impl Slot {
-
     const fn index(self) -> usize {
         self.0 as usize
     }

@@ -115,8 +115,8 @@ fn a_whole_block_with_an_entry_of_a_later_program_is_refused_with_the_version_to
 
 #[test]
 fn an_entry_of_a_kind_that_is_not_known_is_refused_with_the_version_to_use() {
-    let sentence = refusal(&recording(&[block::write(&[6, 0, 0, 0, 0]).unwrap()]));
-    assert!(sentence.contains("block 1 is whole") && sentence.contains("unknown kind 6"), "{sentence}");
+    let sentence = refusal(&recording(&[block::write(&[99, 0, 0, 0, 0]).unwrap()]));
+    assert!(sentence.contains("block 1 is whole") && sentence.contains("unknown kind 99"), "{sentence}");
     assert!(sentence.contains(concat!("replay it with reset-observer ", env!("CARGO_PKG_VERSION"))), "{sentence}");
 }
 

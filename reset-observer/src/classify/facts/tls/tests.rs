@@ -202,7 +202,7 @@ fn a_farewell_that_was_taken_before_nginx_closed_hurt_nobody() {
         let said = Snapshot { since_last_receive: Some(MOMENT), ..acknowledged(at(2000 - ms)) };
         says(tls, [upstream(2000, Event::ClosedUnacked, TcpState::Established, said)])
     };
-    assert_eq!([1, 30, 90].map(|ms| closed(Some(true), ms)), [Cause::IdleClose, Cause::IdleClose, Cause::Unknown]);
+    assert_eq!([1, 130, 400].map(|ms| closed(Some(true), ms)), [Cause::IdleClose, Cause::IdleClose, Cause::Unknown]);
     assert_eq!([1, 30].map(|ms| closed(None, ms)), [Cause::IdleClose, Cause::Unknown]);
     assert_eq!(closed(Some(false), 1), Cause::Unknown);
 }
