@@ -76,9 +76,11 @@ impl Attributor {
     }
 
     /// The name of a server as verdicts give it, and what counts for it, where the instances of nginx agree.
-    pub fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
+    pub fn name_server(&mut self, remote: SocketAddr) -> (Arc<UpstreamLabel>, Option<Arc<UpstreamSettings>>) {
         let found = self.configurations.as_mut().and_then(|all| all.server_of_any(remote));
-        found.map_or_else(|| (unnamed(remote), None), |found| (found.label, Some(found.settings)))
+        let (label, settings) =
+            found.map_or_else(|| (unnamed(remote), None), |found| (found.label, Some(found.settings)));
+        (Arc::new(label), settings)
     }
 
     /// nginx's processes as known by now.

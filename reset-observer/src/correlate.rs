@@ -130,8 +130,7 @@ impl Correlator {
         if event.record.was_not_on_wire() {
             return;
         }
-        self.note_server(&event.record);
-        self.note_cut(&event);
+        self.note_servers(&event);
         self.note_client(&event);
         // Neither is the end of a connection. A dying process closes its connections one by one, which tell of it; and
         // what is sent again may still be answered, and if not, the end says so.

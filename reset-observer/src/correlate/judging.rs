@@ -37,9 +37,10 @@ impl Correlator {
         let ending = peer.as_ref().is_some_and(|peer| peer.exit().is_some());
         let lesson = Lesson::of(&connection, client_left).filter(|_| !if_logged);
         if let Some(lesson) = lesson.map(|lesson| if ending { lesson.of_an_ending_server() } else { lesson }) {
-            self.server(ends.remote).learn(&lesson, at, &server);
+            let taught = self.server(ends.remote);
+            taught.learn(&lesson, at, &server);
             if let Some(opened) = connection.opened_at().filter(|_| lesson.is_close_for_idleness()) {
-                self.server(ends.remote).closed_for_idleness(at, at.since(opened));
+                taught.closed_for_idleness(at, at.since(opened));
             }
             self.servers.has_learned();
         }

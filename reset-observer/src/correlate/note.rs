@@ -8,18 +8,26 @@ use crate::{
 };
 
 impl Correlator {
-    /// What the event says of a server, whoever recorded it.
-    pub(super) fn note_server(&mut self, record: &Record) {
-        if record.event == Event::ResetReceived && record.state_before == Some(TcpState::SynSent) {
-            self.server(record.remote).refused(record.at);
-        }
-        if is_unanswered_handshake(record) {
-            self.server(record.remote).silent(record.at);
-        }
+    /// What the event says of servers, whoever recorded it: of the one at the other end, and of the process at this end if
+    /// it ended.
+    pub(super) fn note_servers(&mut self, event: &Attributed) {
+        let record = &event.record;
+        let refused = record.event == Event::ResetReceived && record.state_before == Some(TcpState::SynSent);
+        let silent = is_unanswered_handshake(record);
         // Opened by this end: the other end of the same connection would be taken for a server.
-        let served = record.snapshot.is_some_and(|snapshot| snapshot.bytes_received > 0);
-        if let Some(owner) = record.owner.as_ref().filter(|_| served) {
-            self.server(record.remote).served(owner.opened_at);
+        let answered = record.snapshot.is_some_and(|snapshot| snapshot.bytes_received > 0);
+        let served = record.owner.as_ref().filter(|_| answered).map(|owner| owner.opened_at);
+        let cut = cut_by_peer(event);
+        if refused || silent || served.is_some() || cut.is_some() {
+            let server = self.server(record.remote);
+            if refused {
+                server.refused(record.at);
+            }
+            if silent {
+                server.silent(record.at);
+            }
+            served.into_iter().for_each(|opened| server.served(opened));
+            cut.into_iter().for_each(|cut| server.cut(cut));
         }
         if let Some(exit) = record.exit
             && record.event != Event::ListenerExit
@@ -37,18 +45,18 @@ impl Correlator {
             self.departures.add(record.netns, record.at);
         }
     }
+}
 
-    /// Notes that the peer cut an upstream connection, for the others that it cuts at the same time.
-    pub(super) fn note_cut(&mut self, event: &Attributed) {
-        let record = &event.record;
-        let by_peer = matches!(record.event, Event::FinReceived | Event::ResetReceived);
-        if event.leg == Leg::Upstream && by_peer && record.state_before != Some(TcpState::SynSent) {
-            let opened = record.owner.as_ref().map(|owner| owner.opened_at);
-            let by_reset =
-                record.event == Event::ResetReceived && !record.state_before.is_some_and(TcpState::fin_received);
-            self.server(record.remote).cut(Cut { at: record.at, ends: Ends::of(record), opened, by_reset });
-        }
+/// That the peer cut an upstream connection, for the others that it cuts at the same time.
+fn cut_by_peer(event: &Attributed) -> Option<Cut> {
+    let record = &event.record;
+    let by_peer = matches!(record.event, Event::FinReceived | Event::ResetReceived);
+    if event.leg != Leg::Upstream || !by_peer || record.state_before == Some(TcpState::SynSent) {
+        return None;
     }
+    let opened = record.owner.as_ref().map(|owner| owner.opened_at);
+    let by_reset = record.event == Event::ResetReceived && !record.state_before.is_some_and(TcpState::fin_received);
+    Some(Cut { at: record.at, ends: Ends::of(record), opened, by_reset })
 }
 
 /// A SYN that was sent again, and that this end or the kernel gave up.

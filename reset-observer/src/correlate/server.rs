@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use smallvec::SmallVec;
+
 use super::{
     Connection, Ends,
     gaps::IdleGaps,
@@ -205,7 +207,7 @@ impl Server {
     /// of it before.
     pub(super) fn facts(&self, connection: &Connection, settle: Duration) -> ServerFacts {
         let (at, ends) = (connection.first_at(), connection.ends());
-        let together: Vec<&Cut> = self.cuts.iter().filter(|cut| cut.at.distance(at) <= TOGETHER).collect();
+        let together: SmallVec<[&Cut; KEPT]> = self.cuts.iter().filter(|cut| cut.at.distance(at) <= TOGETHER).collect();
         let exit = self.exits.iter().rev().find(|(exit_at, _)| exit_at.distance(at) <= settle);
         ServerFacts {
             refused: self.refused.iter().any(|&refused_at| refused_at >= at.before(REFUSED_BEFORE)),

@@ -115,12 +115,12 @@ impl Places {
         }
     }
 
-    pub(super) fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
+    pub(super) fn name_server(&mut self, remote: SocketAddr) -> (Arc<UpstreamLabel>, Option<Arc<UpstreamSettings>>) {
         match self {
             Self::Live(attributor) => attributor.name_server(remote),
             Self::Recorded(names) => match names.get(None, remote).cloned() {
-                Some((label, settings)) => (label.map_or_else(|| unnamed(remote), Arc::unwrap_or_clone), settings),
-                None => (unnamed(remote), None),
+                Some((label, settings)) => (label.unwrap_or_else(|| Arc::new(unnamed(remote))), settings),
+                None => (Arc::new(unnamed(remote)), None),
             },
         }
     }

@@ -11,7 +11,13 @@ use crate::{
 fn news(change: Change, settings: Option<UpstreamSettings>) -> UpstreamNews {
     let backend = IdleTimeout { value: Duration::from_millis(501), spread: Duration::from_millis(2), samples: 3 };
     let upstream = UpstreamLabel { name: Some("backend".into()), server: "10.99.2.1:3000".into() };
-    let sides = Sides { upstream, backend, round_trip: None, expected: None, settings: settings.map(Arc::new) };
+    let sides = Sides {
+        upstream: Arc::new(upstream),
+        backend,
+        round_trip: None,
+        expected: None,
+        settings: settings.map(Arc::new),
+    };
     UpstreamNews::new(KernelTime(3_432_611_000), &News { sides, change })
 }
 
@@ -63,7 +69,7 @@ fn people_are_told_of_a_mismatch_and_of_its_end_and_of_nothing_else() {
 fn the_summary_has_a_line_for_each_mismatched_server() {
     let backend = IdleTimeout { value: Duration::from_millis(501), spread: Duration::ZERO, samples: 4 };
     let sides = |server: &str, settings| Sides {
-        upstream: UpstreamLabel { name: Some("backend".into()), server: server.into() },
+        upstream: Arc::new(UpstreamLabel { name: Some("backend".into()), server: server.into() }),
         backend,
         round_trip: None,
         expected: None,

@@ -38,7 +38,7 @@ fn complete() -> Metrics {
     metrics.observe_episode(&example::episode());
     metrics.set_sent_by_reason("tcp_abort_on_close", 4);
     let named = UpstreamLabel { name: Some("backend".into()), server: "10.0.0.2:3000".into() };
-    metrics.set_upstreams(&[Sides { upstream: named, ..sides("10.0.0.2:3000", Some(configured())) }]);
+    metrics.set_upstreams(&[Sides { upstream: Arc::new(named), ..sides("10.0.0.2:3000", Some(configured())) }]);
     metrics.set_feature("reset_reason", true);
     metrics.set_attached("tcp_send_reset");
     metrics.set_reload(ConfigFile::Web, true);
