@@ -10,8 +10,9 @@ use serde::Serialize;
 use super::routes::Shown;
 use crate::{
     sink::{
+        clock::WallClock,
         history::{Filter, MAX_HARMLESS_KEPT, MAX_KEPT},
-        json::{Line, SCHEMA},
+        json::{Lines, SCHEMA},
         upstream::Upstream,
     },
     verdict::{Cause, Verdict},
@@ -26,14 +27,6 @@ const USUAL_LIMIT: usize = 100;
 const PARAMETERS: [&str; 6] = ["cause", "upstream", "server", "id", "all", "limit"];
 
 #[derive(Serialize)]
-struct Verdicts<'a> {
-    schema: u32,
-    /// At most so many are kept; older ones are gone.
-    kept_at_most: usize,
-    verdicts: Vec<Line<'a, Verdict>>,
-}
-
-#[derive(Serialize)]
 struct Upstreams {
     schema: u32,
     upstreams: Vec<Upstream>,
@@ -46,14 +39,27 @@ pub(super) async fn verdicts(State(shown): State<Shown>, RawQuery(query): RawQue
     };
     shown.with_place(JSON, || {
         let found = shown.observed.verdicts(&filter, limit);
-        let clock = shown.observed.clock();
-        let verdicts = found.iter().map(|verdict| Line::verdict(verdict, clock)).collect();
-        encode(&Verdicts { schema: SCHEMA, kept_at_most: MAX_KEPT + MAX_HARMLESS_KEPT, verdicts })
+        encode_verdicts(found.iter().map(AsRef::as_ref), shown.observed.clock())
     })
 }
 
 pub(super) async fn upstreams(State(shown): State<Shown>) -> Response {
     shown.with_place(JSON, || encode(&Upstreams { schema: SCHEMA, upstreams: shown.observed.upstreams() }))
+}
+
+/// Each as it stands in a line, and how many are kept at most; older ones are gone.
+fn encode_verdicts<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>, clock: WallClock) -> String {
+    let kept_at_most = MAX_KEPT + MAX_HARMLESS_KEPT;
+    let mut text = format!(r#"{{"schema":{SCHEMA},"kept_at_most":{kept_at_most},"verdicts":["#).into_bytes();
+    let mut lines = Lines::new(clock);
+    for (index, verdict) in verdicts.into_iter().enumerate() {
+        if index > 0 {
+            text.push(b',');
+        }
+        lines.verdict(verdict, &mut text);
+    }
+    text.extend_from_slice(b"]}\n");
+    String::from_utf8(text).unwrap_or_default()
 }
 
 fn encode<T: Serialize>(body: &T) -> String {

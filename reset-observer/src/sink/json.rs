@@ -15,19 +15,14 @@ use crate::{
     verdict::Verdict,
 };
 
+mod line;
+mod value;
+mod verdict;
+
+pub(crate) use line::Lines;
+
 /// Version of the contract.
 pub const SCHEMA: u32 = 1;
-
-/// An object with what stands at the start of each line.
-#[derive(Serialize)]
-pub(crate) struct Line<'a, T> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    schema: u32,
-    time: String,
-    #[serde(flatten)]
-    body: &'a T,
-}
 
 /// An episode with its bounds as wall-clock times.
 #[derive(Serialize)]
@@ -38,24 +33,18 @@ struct EpisodeBody<'a> {
     episode: &'a Episode,
 }
 
-impl<'a> Line<'a, Verdict> {
-    /// A verdict as it stands in a line.
-    pub(crate) fn verdict(verdict: &'a Verdict, clock: WallClock) -> Self {
-        Self { kind: "verdict", schema: SCHEMA, time: clock.rfc3339(verdict.at), body: verdict }
-    }
-}
-
 /// Writes JSON lines. Each line is written at once and flushed, so that a reader never sees half of one.
 pub struct JsonLines<W> {
     out: W,
     clock: WallClock,
+    lines: Lines,
     line: Vec<u8>,
 }
 
 impl<W: Write> JsonLines<W> {
     /// Writes to `out`, with times by `clock`.
     pub fn new(out: W, clock: WallClock) -> Self {
-        Self { out, clock, line: Vec::new() }
+        Self { out, clock, lines: Lines::new(clock), line: Vec::new() }
     }
 
     /// Writes what `doctor` found of one thing.
@@ -68,12 +57,13 @@ impl<W: Write> JsonLines<W> {
 
     fn write<T: Serialize>(&mut self, kind: &'static str, at: KernelTime, body: &T) -> Result<(), OutputError> {
         self.line.clear();
-        let time = self.clock.timestamp(at);
-        write!(self.line, r#"{{"type":"{kind}","schema":{SCHEMA},"time":"{time:.6}""#)?;
-        let body_at = self.line.len();
-        serde_json::to_writer(&mut self.line, body).map_err(|error| OutputError::Write(error.into()))?;
-        // Each body is an object with something in it: what it begins with becomes what parts it from the rest.
-        self.line[body_at] = b',';
+        let written = self.lines.object(kind, at, body, &mut self.line);
+        written.map_err(|error| OutputError::Write(error.into()))?;
+        self.end()
+    }
+
+    /// Ends the line and lets it go.
+    fn end(&mut self) -> Result<(), OutputError> {
         self.line.push(b'\n');
         self.out.write_all(&self.line)?;
         Ok(self.out.flush()?)
@@ -86,7 +76,9 @@ impl<W: Write> Output for JsonLines<W> {
     }
 
     fn verdict(&mut self, verdict: &Verdict) -> Result<(), OutputError> {
-        self.write("verdict", verdict.at, verdict)
+        self.line.clear();
+        self.lines.verdict(verdict, &mut self.line);
+        self.end()
     }
 
     fn episode(&mut self, episode: &Episode) -> Result<(), OutputError> {

@@ -8,7 +8,7 @@ use std::{
 use opentelemetry::logs::{AnyValue, LogRecord, Severity};
 
 use crate::{
-    sink::{clock::WallClock, json::Line},
+    sink::{clock::WallClock, json::Lines},
     verdict::{Endpoint, Impact, Verdict},
 };
 
@@ -23,8 +23,9 @@ pub(super) fn fill(record: &mut impl LogRecord, verdict: &Verdict, clock: WallCl
     };
     record.set_severity_number(severity);
     record.set_severity_text(text);
-    // It has no map whose keys are no strings, which is all that could fail.
-    record.set_body(serde_json::to_string(&Line::verdict(verdict, clock)).unwrap_or_default().into());
+    let mut body = Vec::new();
+    Lines::new(clock).verdict(verdict, &mut body);
+    record.set_body(String::from_utf8(body).unwrap_or_default().into());
     let Endpoint { addr: local, port: local_port } = verdict.local;
     let Endpoint { addr: remote, port: remote_port } = verdict.remote;
     record.add_attribute("network.transport", "tcp");
