@@ -1,14 +1,12 @@
 //! Sets of numbers as rows of bits in one piece of memory, and what sets have in common, found a block at a time: in a
 //! storm they have thousands of members, and a storm has thousands of them.
 
-use std::ops::Range;
-
 use fixedbitset::FixedBitSet;
 
 const BITS: usize = usize::BITS as usize;
 
 /// Sets of numbers below the same bound.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rows {
     rows: usize,
     /// Blocks of each row.
@@ -17,14 +15,25 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// So many sets without a member, of numbers below `columns`.
-    pub(super) fn empty(rows: usize, columns: usize) -> Self {
-        let width = columns.div_ceil(BITS);
-        Self { rows, width, blocks: vec![0; rows * width] }
+    /// Leaves no set; those that come are of numbers below `columns`.
+    pub(super) fn clear(&mut self, columns: usize) {
+        self.blocks.clear();
+        (self.rows, self.width) = (0, columns.div_ceil(BITS));
+    }
+
+    /// One more set, without a member.
+    pub(super) fn push(&mut self) {
+        self.rows += 1;
+        self.blocks.resize(self.rows * self.width, 0);
     }
 
     pub(super) const fn len(&self) -> usize {
         self.rows
+    }
+
+    /// Above all numbers that a set may have.
+    pub(super) const fn columns(&self) -> usize {
+        self.width * BITS
     }
 
     pub(super) fn row(&self, row: usize) -> &[usize] {
@@ -41,20 +50,27 @@ pub(super) fn insert(set: &mut [usize], member: usize) {
     set[member / BITS] |= 1 << (member % BITS);
 }
 
-/// Adds all numbers of a range.
-pub(super) fn insert_range(set: &mut [usize], range: Range<usize>) {
-    let mut from = range.start;
-    while from < range.end {
-        let (block, bit) = (from / BITS, from % BITS);
-        let count = (BITS - bit).min(range.end - from);
-        set[block] |= (usize::MAX >> (BITS - count)) << bit;
-        from += count;
-    }
+/// Takes one number out.
+pub(super) fn remove(set: &mut [usize], member: usize) {
+    set[member / BITS] &= !(1 << (member % BITS));
 }
 
-/// Keeps what is in the other set, too.
-pub(super) fn keep_common(set: &mut [usize], other: &[usize]) {
-    set.iter_mut().zip(other).for_each(|(block, other)| *block &= other);
+/// Takes the first number out.
+pub(super) fn pop(set: &mut [usize]) -> Option<usize> {
+    let (index, block) = set.iter_mut().enumerate().find(|(_, block)| **block != 0)?;
+    let member = first(index, *block);
+    *block &= *block - 1;
+    Some(member)
+}
+
+/// Whether it has no member.
+pub(super) fn is_empty(set: &[usize]) -> bool {
+    set.iter().all(|block| *block == 0)
+}
+
+/// Adds all members of the other set.
+pub(super) fn add(set: &mut FixedBitSet, other: &[usize]) {
+    set.as_mut_slice().iter_mut().zip(other).for_each(|(block, other)| *block |= other);
 }
 
 /// The members that the other set has not.
@@ -72,6 +88,22 @@ pub(super) fn ones(set: &[usize]) -> impl Iterator<Item = usize> + '_ {
 pub(super) fn first_common(set: &[usize], other: &FixedBitSet) -> Option<usize> {
     let blocks = set.iter().zip(other.as_slice()).map(|(block, other)| block & other);
     blocks.enumerate().find(|(_, common)| *common != 0).map(|(index, common)| first(index, common))
+}
+
+/// The one that two sets have in common, if it is only one.
+pub(super) fn only_common(set: &[usize], other: &FixedBitSet) -> Option<usize> {
+    let mut only = None;
+    for (index, (block, other)) in set.iter().zip(other.as_slice()).enumerate() {
+        let common = block & other;
+        if common == 0 {
+            continue;
+        }
+        if only.is_some() || common & (common - 1) != 0 {
+            return None;
+        }
+        only = Some(first(index, common));
+    }
+    only
 }
 
 /// How many two sets have in common.
@@ -105,23 +137,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_may_begin_and_end_within_any_block() {
-        for range in [0..0, 0..1, 3..64, 63..65, 64..128, 5..190, 191..192] {
-            let mut set = [0; 3];
-            insert_range(&mut set, range.clone());
-            assert_eq!(ones(&set).collect::<Vec<_>>(), range.collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
     fn what_sets_have_in_common_is_found_in_every_block() {
         let mut set = [0; 3];
         [2, 70, 71, 191].into_iter().for_each(|member| insert(&mut set, member));
         let mut other: FixedBitSet = [1, 70, 191].into_iter().collect();
         assert_eq!((first_common(&set, &other), count_common(&set, &other)), (Some(70), 2));
+        assert_eq!(only_common(&set, &other), None);
         assert_eq!(beyond(&set, &other).collect::<Vec<_>>(), [2, 71]);
         let mut taken = Vec::new();
         take(&set, &mut other, |member| taken.push(member));
         assert_eq!((taken, other.ones().collect::<Vec<_>>()), (vec![70, 191], vec![1]));
+        remove(&mut set, 70);
+        assert_eq!(only_common(&set, &[1, 70, 191].into_iter().collect()), Some(191));
+        assert_eq!(std::iter::from_fn(|| pop(&mut set)).collect::<Vec<_>>(), [2, 71, 191]);
+        assert!(is_empty(&set));
     }
 }
