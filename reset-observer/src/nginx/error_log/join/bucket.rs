@@ -6,12 +6,16 @@ use super::{
     edges::Edges,
     held::{Expected, Held, tick_from},
     pair::{Found, Pairs},
+    rows::BITS,
     shelf::Shelf,
 };
 use crate::record::KernelTime;
 
 /// So many empty places are borne.
 const SPARSE: usize = 256;
+
+/// The empty places before the others are many if they are this part of all.
+const MUCH: usize = 8;
 
 /// The lines and the ends of one worker and one server.
 #[derive(Debug, Default)]
@@ -144,12 +148,30 @@ impl Bucket {
         }
     }
 
+    /// Takes the first places away if they are empty, and many; `false` if they are not.
+    fn drop_first(&mut self) -> bool {
+        let (lines, ends) = (self.lines.first() / BITS, self.ends.first() / BITS);
+        let enough = |dropped: usize, places: usize| dropped * BITS * MUCH >= places;
+        let are_enough = enough(lines, self.lines.places()) && enough(ends, self.ends.places());
+        if !are_enough || lines + ends == 0 {
+            return false;
+        }
+        self.edges.drop_first(lines, ends);
+        self.lines.drop_first(lines * BITS);
+        self.ends.drop_first(ends * BITS);
+        self.open.iter_mut().for_each(|place| *place -= ends * BITS);
+        self.edges.have_room()
+    }
+
     /// Makes room for one more line and one more end.
     fn make_room(&mut self, windows: Windows) {
         let is_sparse = |places: usize, things: usize| places > SPARSE && places / 4 > things;
         let are_sparse =
             is_sparse(self.ends.places(), self.ends.things()) || is_sparse(self.lines.places(), self.lines.things());
         if self.edges.have_room() && !are_sparse {
+            return;
+        }
+        if !are_sparse && self.drop_first() {
             return;
         }
         self.ends.move_together();
@@ -192,7 +214,8 @@ fn room_for(things: usize) -> usize {
 fn told(found: &Found, lines: &Shelf<Box<Held>>) -> Answer {
     match found {
         Found::Among(of) => {
-            let of: Vec<_> = of.iter().filter_map(|line| lines.get(*line)).map(|held| (&held.line, held.serial)).collect();
+            let of: Vec<_> =
+                of.iter().filter_map(|line| lines.get(*line)).map(|held| (&held.line, held.serial)).collect();
             Joined::of(&of).map_or(Answer::NoLine, |joined| Answer::Joined(Box::new(joined)))
         }
         Found::Perhaps => Answer::Ambiguous,

@@ -1,9 +1,11 @@
 //! Which line may belong to which end, as sets, kept as lines and ends come and go: in a storm there are millions of such
 //! pairs, and few of them change between two looks.
 
+use fixedbitset::FixedBitSet;
+
 use super::{
     expectation::Endings,
-    rows::{self, Rows},
+    rows::{BITS, Rows},
 };
 
 /// Within which time a line was written, or an end's line must be, and of which endings it tells.
@@ -45,13 +47,17 @@ impl Teller {
 }
 
 /// For each line the ends that it may belong to, and for each end these lines. Each has a place, in the order in which they
-/// came, that stays empty once it is gone.
+/// came, that stays empty once it is gone; the sets of the others may still name what is gone.
 #[derive(Debug, Default)]
 pub(super) struct Edges {
     pub(super) ends_of: Rows,
     pub(super) lines_of: Rows,
     lines: Vec<Teller>,
     ends: Vec<Span>,
+    pub(super) lines_left: FixedBitSet,
+    pub(super) ends_left: FixedBitSet,
+    /// There is a line, or was, that may be read in another way.
+    are_other_readings: bool,
 }
 
 impl Edges {
@@ -60,6 +66,8 @@ impl Edges {
     pub(super) fn of(ends_of: &[Vec<usize>], ends: usize) -> Self {
         let mut edges = Self::default();
         edges.clear(ends_of.len(), ends);
+        edges.lines_left.insert_range(..ends_of.len());
+        edges.ends_left.insert_range(..ends);
         (0..ends).for_each(|_| edges.lines_of.push());
         for (line, its_ends) in ends_of.iter().enumerate() {
             edges.ends_of.push();
@@ -70,10 +78,14 @@ impl Edges {
 
     /// Empties all places and makes room for so many.
     pub(super) fn clear(&mut self, lines: usize, ends: usize) {
-        self.ends_of.clear(ends);
-        self.lines_of.clear(lines);
+        self.ends_of.clear(lines, ends);
+        self.lines_of.clear(ends, lines);
         self.lines.clear();
         self.ends.clear();
+        self.are_other_readings = false;
+        for (left, room) in [(&mut self.lines_left, &self.lines_of), (&mut self.ends_left, &self.ends_of)] {
+            *left = FixedBitSet::with_capacity(room.columns());
+        }
     }
 
     /// Whether there is room for one more line and one more end.
@@ -81,17 +93,35 @@ impl Edges {
         self.lines.len() < self.lines_of.columns() && self.ends.len() < self.ends_of.columns()
     }
 
+    /// Takes the first places away, which are empty: so many blocks of places each.
+    pub(super) fn drop_first(&mut self, lines: usize, ends: usize) {
+        self.ends_of.drop_first(lines, ends);
+        self.lines_of.drop_first(ends, lines);
+        self.lines.drain(..lines * BITS);
+        self.ends.drain(..ends * BITS);
+        for (left, dropped) in [(&mut self.lines_left, lines), (&mut self.ends_left, ends)] {
+            let blocks = left.as_mut_slice();
+            blocks.copy_within(dropped.., 0);
+            let kept = blocks.len() - dropped;
+            blocks[kept..].fill(0);
+        }
+    }
+
     /// Takes an end into the next place.
     pub(super) fn add_end(&mut self, end: Span) {
         let place = self.ends.len();
         self.ends.push(end);
         self.lines_of.push();
+        self.ends_left.insert(place);
         for line in 0..self.lines.len() {
             let teller = self.lines[line];
             if teller.span.meets(&end) {
                 self.link(line, place);
             } else if teller.has_another_reading() && teller.as_told(teller.surely).meets(&end) {
-                self.unlink_line(line);
+                for end in self.ends_of.row(line).ones() {
+                    self.lines_of.remove(end, line);
+                }
+                self.ends_of.empty(line);
                 self.lines[line].span.endings = teller.surely;
                 self.link(line, place);
             }
@@ -104,6 +134,8 @@ impl Edges {
         let place = self.lines.len();
         self.lines.push(Teller { span: line, surely: line.endings, perhaps });
         self.ends_of.push();
+        self.lines_left.insert(place);
+        self.are_other_readings |= !perhaps.is_empty();
         self.link_line(place);
         self.reread(place);
     }
@@ -111,22 +143,28 @@ impl Edges {
     /// Empties the place of an end.
     pub(super) fn remove_end(&mut self, end: usize) {
         self.ends[end] = Span::GONE;
-        while let Some(line) = rows::pop(self.lines_of.row_mut(end)) {
-            rows::remove(self.ends_of.row_mut(line), end);
-            self.reread(line);
+        self.ends_left.remove(end);
+        if self.are_other_readings {
+            for line in 0..self.lines.len() {
+                if self.lines[line].has_another_reading() {
+                    self.ends_of.remove(line, end);
+                    self.reread(line);
+                }
+            }
         }
     }
 
     /// Empties the place of a line.
     pub(super) fn remove_line(&mut self, line: usize) {
-        self.unlink_line(line);
+        self.ends_of.empty(line);
         self.lines[line] = Teller::GONE;
+        self.lines_left.remove(line);
     }
 
     /// A line that is of no end that it tells of may be of those that it perhaps tells of.
     fn reread(&mut self, line: usize) {
         let teller = &mut self.lines[line];
-        if teller.has_another_reading() && rows::is_empty(self.ends_of.row(line)) {
+        if teller.has_another_reading() && self.ends_of.row(line).is_empty() {
             teller.span.endings = teller.perhaps;
             self.link_line(line);
         }
@@ -142,14 +180,7 @@ impl Edges {
     }
 
     fn link(&mut self, line: usize, end: usize) {
-        rows::insert(self.ends_of.row_mut(line), end);
-        rows::insert(self.lines_of.row_mut(end), line);
-    }
-
-    fn unlink_line(&mut self, line: usize) {
-        for end in rows::ones(self.ends_of.row(line)) {
-            rows::remove(self.lines_of.row_mut(end), line);
-        }
-        self.ends_of.row_mut(line).fill(0);
+        self.ends_of.insert(line, end);
+        self.lines_of.insert(end, line);
     }
 }

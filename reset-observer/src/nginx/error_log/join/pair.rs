@@ -8,10 +8,7 @@ use std::collections::VecDeque;
 
 use fixedbitset::FixedBitSet;
 
-use super::{
-    edges::Edges,
-    rows::{self, beyond, count_common, first_common, ones, only_common, take},
-};
+use super::edges::Edges;
 
 /// How often all lines are looked at in turn before those are followed that a taken end concerns: in the order of time, one
 /// look is mostly enough.
@@ -36,7 +33,7 @@ pub(super) enum Found {
 pub(super) struct Pairs {
     /// Each line that is an end's own, and that end.
     pub(super) own: Vec<(usize, usize)>,
-    /// These lines.
+    /// These lines, and all that are gone.
     taken: FixedBitSet,
     /// Ends that may as well have no line.
     uncovered: FixedBitSet,
@@ -50,7 +47,7 @@ pub(super) struct Pairs {
 impl Pairs {
     /// What is known of this end, which has no line of its own.
     pub(super) fn of(&self, edges: &Edges, end: usize) -> Found {
-        let mut left = beyond(edges.lines_of.row(end), &self.taken);
+        let mut left = edges.lines_of.row(end).beyond(&self.taken);
         match left.next() {
             None => Found::Nothing,
             Some(_) if self.uncovered[end] => Found::Perhaps,
@@ -60,10 +57,11 @@ impl Pairs {
 
     /// Leaves every end without a line.
     pub(super) fn clear(&mut self, edges: &Edges) {
-        let (lines, ends) = (edges.ends_of.len(), edges.lines_of.len());
+        let (lines, ends) = (edges.lines_of.columns(), edges.ends_of.columns());
         self.own.clear();
         self.rest.clear();
-        empty(&mut self.taken, lines);
+        fill(&mut self.taken, lines);
+        self.taken.difference_with(&edges.lines_left);
         empty(&mut self.uncovered, ends);
         empty(&mut self.free, ends);
     }
@@ -71,10 +69,12 @@ impl Pairs {
     /// Pairs ends with lines, unless none of `concerned` meets a line.
     pub(super) fn pair(&mut self, edges: &Edges, concerned: impl Fn(usize) -> bool) {
         self.clear(edges);
-        (0..edges.ends_of.len()).for_each(|line| rows::add(&mut self.free, edges.ends_of.row(line)));
+        (0..edges.ends_of.len()).for_each(|line| edges.ends_of.row(line).add_to(&mut self.free));
+        self.free.intersect_with(&edges.ends_left);
         if !self.free.ones().any(concerned) {
             return;
         }
+        self.matching.linked.clone_from(&self.free);
         self.peel(edges);
         // Where each line got the only end left, none of those ends may as well have another one, or none.
         if !self.rest.is_empty() {
@@ -91,13 +91,14 @@ impl Pairs {
     fn peel(&mut self, edges: &Edges) {
         let Self { own, free, rest, .. } = self;
         let mut is_left = |line: &usize| {
-            let Some(end) = only_common(edges.ends_of.row(*line), free) else { return true };
+            let Some(end) = edges.ends_of.row(*line).only_common(free) else { return true };
             free.remove(end);
             own.push((*line, end));
             false
         };
-        let lines = (0..edges.ends_of.len()).filter(|line| !rows::is_empty(edges.ends_of.row(*line)));
-        rest.extend(lines.filter(&mut is_left));
+        let linked = &self.matching.linked;
+        let lines = (0..edges.ends_of.len()).filter(|line| !edges.ends_of.row(*line).is_empty());
+        rest.extend(lines.filter(&mut is_left).filter(|line| edges.ends_of.row(*line).meets(linked)));
         let mut before = edges.ends_of.len();
         for _ in 1..LOOKS {
             if rest.is_empty() || rest.len() == before {
@@ -116,17 +117,17 @@ impl Pairs {
         let Self { own, free, rest, .. } = self;
         // Counted once it matters: in a storm most lines have many ends, and none of them is taken here.
         let mut left: Vec<Option<u32>> = vec![None; edges.ends_of.len()];
-        let has_one = |line: &usize| only_common(edges.ends_of.row(*line), free).is_some();
+        let has_one = |line: &usize| edges.ends_of.row(*line).only_common(free).is_some();
         let mut ready: VecDeque<usize> = rest.iter().copied().filter(has_one).collect();
         let already = own.len();
         while let Some(line) = ready.pop_front() {
-            let Some(end) = first_common(edges.ends_of.row(line), free) else { continue };
+            let Some(end) = edges.ends_of.row(line).first_common(free) else { continue };
             free.remove(end);
             own.push((line, end));
-            for other in ones(edges.lines_of.row(end)) {
+            for other in edges.lines_of.row(end).ones() {
                 let count = match left[other] {
                     Some(count) => count.saturating_sub(1),
-                    None => count_common(edges.ends_of.row(other), free),
+                    None => edges.ends_of.row(other).count_common(free),
                 };
                 left[other] = Some(count);
                 if count == 1 {
@@ -146,6 +147,8 @@ struct Matching {
     line_of: Vec<Option<usize>>,
     end_of: Vec<Option<usize>>,
     came_by: Vec<Option<usize>>,
+    /// Ends that may have a line.
+    linked: FixedBitSet,
     /// Ends that no search has seen.
     unseen: FixedBitSet,
     seen: Vec<usize>,
@@ -164,7 +167,7 @@ impl Matching {
         for (line, end) in own {
             (self.line_of[*end], self.end_of[*line]) = (Some(*line), Some(*end));
         }
-        fill(&mut self.unseen, ends);
+        self.unseen.clone_from(&self.linked);
         for line in rest {
             if free.is_clear() {
                 return;
@@ -180,14 +183,14 @@ impl Matching {
         queue.push_back(start);
         while let Some(line) = queue.pop_front() {
             let ends = edges.ends_of.row(line);
-            if let Some(end) = first_common(ends, free) {
+            if let Some(end) = ends.first_common(free) {
                 came_by[end] = Some(line);
                 free.remove(end);
                 unseen.extend(seen.drain(..));
                 self.turn(end, start);
                 return;
             }
-            take(ends, unseen, |end| {
+            ends.take(unseen, |end| {
                 seen.push(end);
                 came_by[end] = Some(line);
                 queue.extend(line_of[end]);
@@ -207,14 +210,18 @@ impl Matching {
 
     /// The ends whose line may as well be another one, because some line of the rest is left over.
     fn reachable_from_lines(&mut self, edges: &Edges, rest: &[usize]) -> &FixedBitSet {
-        let Self { line_of, end_of, unseen, queue, .. } = self;
-        fill(unseen, line_of.len());
+        let Self { line_of, end_of, unseen, queue, linked, .. } = self;
+        unseen.clone_from(linked);
         queue.clear();
         queue.extend(rest.iter().copied().filter(|line| end_of[*line].is_none()));
-        while let Some(line) = queue.pop_back() {
-            take(edges.ends_of.row(line), unseen, |end| queue.extend(line_of[end]));
+        let mut left = unseen.count_ones(..);
+        while let Some(line) = queue.pop_back().filter(|_| left > 0) {
+            edges.ends_of.row(line).take(unseen, |end| {
+                left -= 1;
+                queue.extend(line_of[end]);
+            });
         }
-        unseen.toggle_range(..);
+        unseen.symmetric_difference_with(linked);
         unseen
     }
 
@@ -225,9 +232,9 @@ impl Matching {
         queue.clear();
         queue.extend(free.ones());
         let unasked = unseen;
-        fill(unasked, end_of.len());
+        unasked.clone_from(&edges.lines_left);
         while let Some(end) = queue.pop_back() {
-            take(edges.lines_of.row(end), unasked, |line| {
+            edges.lines_of.row(end).take(unasked, |line| {
                 queue.extend(end_of[line].filter(|partner| !seen.put(*partner)));
             });
         }

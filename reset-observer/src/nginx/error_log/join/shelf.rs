@@ -54,6 +54,18 @@ impl<T> Shelf<T> {
         Some(thing)
     }
 
+    /// How many of the first places are empty, at least.
+    pub(super) const fn first(&self) -> usize {
+        self.first
+    }
+
+    /// Takes the first places away, which are empty.
+    pub(super) fn drop_first(&mut self, count: usize) {
+        self.places.drain(..count);
+        self.not_before.drain(..count);
+        self.first = self.first.saturating_sub(count);
+    }
+
     /// All things, in the order of their places.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.places.iter().flatten()
