@@ -1,10 +1,13 @@
 //! What nginx's error log says of the ends of connections.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{self, hash_map::Entry},
+    time::Duration,
+};
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
-use super::{Case, Ends, connection::is_outstanding, learned::LONGEST_FAREWELL};
+use super::{Case, Ends};
 use crate::{
     attribute::Attributed,
     nginx::{
@@ -14,19 +17,12 @@ use crate::{
         },
         processes::InstanceId,
     },
-    record::{Event, KernelTime, Record, TcpState},
-    verdict::Leg,
+    record::KernelTime,
 };
 
-/// A FIN this soon after payload may have cut a response; one that comes later is that of an idle connection.
-const FRESH: Duration = Duration::from_secs(1);
+mod question;
 
-/// One that comes as soon as this most likely has: few connections are idle for so short a time.
-const AT_ONCE: Duration = Duration::from_millis(200);
-
-/// A reset may cut a response that pauses, because its reader or its writer is slow, for this long: by default nginx gives
-/// up one that pauses longer (`proxy_read_timeout`). Servers rarely end idle connections by a reset.
-const PAUSED: Duration = Duration::from_secs(60);
+use question::{ending, expectation, left_farewell_unread, may_be_quiet};
 
 /// The log of an nginx that was not known before its first failure is found within this time, on a machine that is busy.
 const DISCOVERY: Duration = Duration::from_secs(1);
@@ -57,16 +53,47 @@ pub enum Logged {
 pub struct LogDesk {
     joiner: LineJoiner,
     /// Instances of nginx whose logs are read.
-    followed: HashSet<InstanceId>,
+    followed: collections::HashSet<InstanceId>,
     /// By when the logs of those are found that were not known before.
     newcomers: HashMap<InstanceId, KernelTime>,
-    asked: HashMap<Ends, (Ticket, Expectation)>,
+    known: HashMap<Ends, Known>,
+    /// How many of these wait for their line.
+    asked: usize,
     of_ticket: HashMap<Ticket, (Ends, InstanceId)>,
-    answers: HashMap<Ends, Logged>,
     /// Ends that were said because a line told of them: what comes after is of the same end.
     told_by_line: HashSet<(Ends, KernelTime)>,
-    /// Cases whose time has come before their line.
-    held: HashMap<Ends, Box<Case>>,
+}
+
+/// What is known of the line of a connection's end.
+#[derive(Debug)]
+enum Known {
+    Asked(Asked),
+    /// Nobody has asked for the answer yet.
+    Answered(Logged),
+}
+
+#[derive(Debug)]
+struct Asked {
+    ticket: Ticket,
+    expectation: Expectation,
+    /// The case, if its time has come before its line.
+    held: Option<Box<Case>>,
+}
+
+impl Known {
+    fn answer(self) -> Option<Logged> {
+        match self {
+            Self::Asked(_) => None,
+            Self::Answered(logged) => Some(logged),
+        }
+    }
+
+    const fn take_held(&mut self) -> Option<Box<Case>> {
+        match self {
+            Self::Asked(asked) => asked.held.take(),
+            Self::Answered(_) => None,
+        }
+    }
 }
 
 impl LogDesk {
@@ -77,18 +104,17 @@ impl LogDesk {
         let windows = Windows { patience: settle, notice: settle / 2, ..Windows::default() };
         Self {
             joiner: LineJoiner::new(windows),
-            followed: HashSet::new(),
+            followed: collections::HashSet::new(),
             newcomers: HashMap::default(),
-            asked: HashMap::default(),
+            known: HashMap::default(),
+            asked: 0,
             of_ticket: HashMap::default(),
-            answers: HashMap::default(),
-            told_by_line: HashSet::new(),
-            held: HashMap::default(),
+            told_by_line: HashSet::default(),
         }
     }
 
     /// Names the instances whose logs are read from now on.
-    pub fn follow(&mut self, instances: HashSet<InstanceId>) {
+    pub fn follow(&mut self, instances: collections::HashSet<InstanceId>) {
         self.followed = instances;
     }
 
@@ -104,31 +130,48 @@ impl LogDesk {
 
     /// Asks for the line of this event, if nginx writes one for such.
     pub fn expect(&mut self, event: &Attributed) {
+        let (ending, farewell_unread) = (ending(&event.record), left_farewell_unread(&event.record));
+        if ending.is_none() && !farewell_unread {
+            return;
+        }
         let ends = Ends::of(&event.record);
-        let Some((ticket, asked)) = self.asked.get(&ends).copied() else {
-            self.ask(ends, event);
+        let Some(Known::Asked(Asked { ticket, expectation: asked, .. })) = self.known.get(&ends) else {
+            self.ask(ends, event, ending);
             return;
         };
-        if matches!(asked.ending, Ending::CutShort | Ending::CutAfterPause) && left_farewell_unread(&event.record) {
+        let (ticket, asked) = (*ticket, *asked);
+        if matches!(asked.ending, Ending::CutShort | Ending::CutAfterPause) && farewell_unread {
             self.joiner.withdraw(ticket, &asked);
-        } else if may_be_quiet(asked.ending) && ending(&event.record) == Some(Ending::Closed) {
+        } else if may_be_quiet(asked.ending) && ending == Some(Ending::Closed) {
             // It was idle no longer: what is asked now is another question.
             self.of_ticket.remove(&ticket);
             self.joiner.withdraw(ticket, &asked);
-            self.ask(ends, event);
+            self.ask(ends, event, ending);
         }
     }
 
-    fn ask(&mut self, ends: Ends, event: &Attributed) {
-        let Some((expectation, instance)) = expectation(event).zip(event.instance) else { return };
-        if expectation.ending == Ending::Quiet && self.asked.len() >= MAX_QUIET {
+    fn ask(&mut self, ends: Ends, event: &Attributed, ending: Option<Ending>) {
+        let expectation = ending.and_then(|ending| expectation(event, ending));
+        let Some((expectation, instance)) = expectation.zip(event.instance) else { return };
+        if expectation.ending == Ending::Quiet && self.asked >= MAX_QUIET {
             return;
         }
         let found = self.discovery(instance, expectation.at).unwrap_or(expectation.at);
         let ticket = self.joiner.expect_until(expectation, found);
-        self.answers.remove(&ends);
-        self.asked.insert(ends, (ticket, expectation));
         self.of_ticket.insert(ticket, (ends, instance));
+        match self.known.entry(ends) {
+            Entry::Occupied(mut known) => match known.get_mut() {
+                Known::Asked(asked) => (asked.ticket, asked.expectation) = (ticket, expectation),
+                answered @ Known::Answered(_) => {
+                    *answered = Known::Asked(Asked { ticket, expectation, held: None });
+                    self.asked += 1;
+                }
+            },
+            Entry::Vacant(unknown) => {
+                unknown.insert(Known::Asked(Asked { ticket, expectation, held: None }));
+                self.asked += 1;
+            }
+        }
     }
 
     /// By when the log of this instance is found, if it is not read yet.
@@ -149,11 +192,16 @@ impl LogDesk {
         if self.told_by_line.remove(&(ends, case.connection.first_at())) {
             return None;
         }
-        if self.asked.contains_key(&ends) {
-            self.held.insert(ends, Box::new(case));
-            return None;
-        }
-        case.logged = self.answers.remove(&ends).unwrap_or_default();
+        case.logged = match self.known.entry(ends) {
+            Entry::Vacant(_) => Logged::Unknown,
+            Entry::Occupied(mut known) => {
+                if let Known::Asked(asked) = known.get_mut() {
+                    asked.held = Some(Box::new(case));
+                    return None;
+                }
+                known.remove().answer().unwrap_or_default()
+            }
+        };
         self.is_told(&case).then_some(case)
     }
 
@@ -172,24 +220,32 @@ impl LogDesk {
     /// The cases that wait no longer.
     pub fn poll(&mut self, now: KernelTime) -> Vec<Case> {
         let answers = self.joiner.poll(now);
-        if self.answers.len() > MAX_ANSWERS {
-            self.answers.clear();
+        if self.known.len() - self.asked > MAX_ANSWERS {
+            self.known.retain(|_, known| matches!(known, Known::Asked(_)));
         }
         let mut ready = Vec::new();
         for (ticket, answer) in answers {
             let Some((ends, instance)) = self.of_ticket.remove(&ticket) else { continue };
-            self.asked.remove(&ends);
             let logged = self.read(instance, answer);
-            match self.held.remove(&ends) {
-                Some(case) => ready.push(Case { logged, ..*case }),
-                None => {
-                    self.answers.insert(ends, logged);
-                }
-            }
+            ready.extend(self.answer(ends, logged));
         }
         ready.retain(|case| self.is_told(case));
         ready.sort_by_key(|case| case.connection.first_at());
         ready
+    }
+
+    /// Gives the answer to the case, if that waits for it.
+    fn answer(&mut self, ends: Ends, logged: Logged) -> Option<Case> {
+        let Entry::Occupied(mut known) = self.known.entry(ends) else { return None };
+        if let Known::Asked(asked) = known.get_mut() {
+            self.asked -= 1;
+            if let Some(case) = asked.held.take() {
+                known.remove();
+                return Some(Case { logged, ..*case });
+            }
+        }
+        *known.get_mut() = Known::Answered(logged);
+        None
     }
 
     /// All cases that still wait, with what is known by now: the end of a session.
@@ -199,7 +255,8 @@ impl LogDesk {
         while let Some(due) = self.joiner.next_deadline() {
             ready.extend(self.poll(due));
         }
-        ready.extend(self.held.drain().map(|(_, case)| *case).filter(Case::is_worth_a_verdict));
+        let held = self.known.values_mut().filter_map(Known::take_held);
+        ready.extend(held.map(|case| *case).filter(Case::is_worth_a_verdict));
         ready.sort_by_key(|case| (case.connection.first_at(), case.connection.ends()));
         ready
     }
@@ -207,15 +264,13 @@ impl LogDesk {
     /// How many ends wait for their lines.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.asked.len()
+        self.asked
     }
 
     /// Gives back the room of those that wait no longer.
     pub fn shrink(&mut self) {
-        self.asked.shrink_to_fit();
+        self.known.shrink_to_fit();
         self.of_ticket.shrink_to_fit();
-        self.answers.shrink_to_fit();
-        self.held.shrink_to_fit();
     }
 
     fn read(&self, instance: InstanceId, answer: Answer) -> Logged {
@@ -237,83 +292,6 @@ impl LogDesk {
     pub fn counts(&self) -> &JoinCounts {
         self.joiner.counts()
     }
-}
-
-fn expectation(event: &Attributed) -> Option<Expectation> {
-    let (record, worker) = (&event.record, event.process.as_ref()?);
-    // Also for an instance whose log is not read yet: it may be, by the time of the answer.
-    let instance = event.instance?;
-    if event.leg != Leg::Upstream {
-        return None;
-    }
-    Some(Expectation {
-        instance: instance.0.into(),
-        pid: worker.inner_pid.unwrap_or(worker.pid),
-        server: record.remote,
-        ending: ending(record)?,
-        since: first_sign(record),
-        at: record.at,
-    })
-}
-
-/// How the connection ended, as far as nginx's line depends on it; `None` if nginx writes no line for it.
-fn ending(record: &Record) -> Option<Ending> {
-    let after_fin = record.state_before.is_some_and(TcpState::fin_received);
-    match record.event {
-        Event::ResetReceived if record.state_before == Some(TcpState::SynSent) => Some(Ending::Refused),
-        Event::FinReceived if !is_outstanding(record) => {
-            let by_pause =
-                [(AT_ONCE, Ending::CutShort), (FRESH, Ending::CutAfterPause), (Duration::MAX, Ending::Quiet)];
-            by_pause.into_iter().find(|(pause, _)| received_within(record, *pause)).map(|(_, ending)| ending)
-        }
-        Event::ResetReceived if !is_outstanding(record) && !after_fin => {
-            received_within(record, PAUSED).then_some(Ending::CutByReset)
-        }
-        Event::ResetSent { active: true, .. } if leaves_response_unread(record) => Some(Ending::CutByProxy),
-        _ if !is_outstanding(record) => None,
-        Event::ResetReceived if after_fin => Some(Ending::Closed),
-        Event::ResetReceived => Some(Ending::Reset),
-        Event::FinReceived => Some(Ending::Closed),
-        Event::ResetSent { active: true, .. } => Some(Ending::CutByProxy),
-        Event::ClosedUnacked if was_taken(record) => Some(Ending::CutByProxy),
-        Event::ClosedUnacked | Event::Failed { .. } => Some(Ending::Silent),
-        Event::ResetSent { .. } | Event::ExitClose | Event::ListenerExit | Event::Retransmitted => None,
-    }
-}
-
-const fn may_be_quiet(ending: Ending) -> bool {
-    matches!(ending, Ending::Quiet | Ending::CutAfterPause)
-}
-
-/// The server answered the handshake and took the request, so that the wait was for the response.
-fn was_taken(record: &Record) -> bool {
-    record.snapshot.is_some_and(|snapshot| !snapshot.flight_never_acked || snapshot.total_retransmits == 0)
-}
-
-/// More lies unread than a farewell of TLS: nginx cut a response.
-fn leaves_response_unread(record: &Record) -> bool {
-    record.snapshot.is_some_and(|snapshot| snapshot.unread > LONGEST_FAREWELL)
-}
-
-/// nginx closed with the server's farewell unread: it had not read up to the FIN, and so it cannot have missed anything. It
-/// only looks at an idle connection, and writes no line when it closes that.
-fn left_farewell_unread(record: &Record) -> bool {
-    let by_close = matches!(record.event, Event::ResetSent { active: true, data_after_close: false });
-    // The FIN counts as a byte.
-    let farewell = 2..=LONGEST_FAREWELL + 1;
-    by_close && record.snapshot.is_some_and(|snapshot| farewell.contains(&snapshot.unread))
-}
-
-fn received_within(record: &Record, pause: Duration) -> bool {
-    let idle = record.snapshot.filter(|snapshot| snapshot.bytes_received > 0).and_then(|snapshot| snapshot.idle_now);
-    idle.is_some_and(|idle| idle < pause)
-}
-
-/// The earliest that nginx may have noticed: a request that was written after the FIN had come fails at once.
-fn first_sign(record: &Record) -> KernelTime {
-    let sent = record.snapshot.and_then(|snapshot| snapshot.first_transmit_at);
-    let after_fin = record.state_before.is_some_and(TcpState::fin_received);
-    sent.filter(|_| after_fin).map_or(record.at, |sent| sent.min(record.at))
 }
 
 #[cfg(test)]

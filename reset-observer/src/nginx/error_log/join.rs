@@ -53,15 +53,19 @@ mod copies;
 mod counts;
 mod edges;
 mod expectation;
+mod held;
 mod joined;
 mod pair;
 mod rows;
+mod shelf;
 mod tries;
 mod written;
 
-use bucket::{Bucket, Held};
+use bucket::Bucket;
 use copies::Copies;
 use expectation::Endings;
+use held::{Expected, Held};
+use pair::Pairs;
 use tries::Tries;
 
 pub use counts::JoinCounts;
@@ -129,6 +133,7 @@ struct Key {
 pub struct LineJoiner {
     windows: Windows,
     buckets: HashMap<Key, Bucket>,
+    pairs: Pairs,
     copies: Copies,
     tries: Tries,
     counts: JoinCounts,
@@ -152,6 +157,7 @@ impl LineJoiner {
         Self {
             windows,
             buckets: HashMap::default(),
+            pairs: Pairs::default(),
             copies: Copies::default(),
             tries: Tries::default(),
             counts: JoinCounts::default(),
@@ -186,13 +192,8 @@ impl LineJoiner {
         } else {
             self.lines += 1;
             let key = Key { instance: log.instance, pid: line.pid, server };
-            self.buckets.entry(key).or_default().lines.push(Held {
-                endings,
-                perhaps: Endings::perhaps_of(&line),
-                written,
-                serial,
-                line,
-            });
+            let perhaps = Endings::perhaps_of(&line);
+            self.buckets.entry(key).or_default().line(Held { endings, perhaps, written, serial, line });
         }
     }
 
@@ -214,7 +215,7 @@ impl LineJoiner {
         let Expectation { instance, pid, server, .. } = expectation;
         let bucket = self.buckets.entry(Key { instance, pid, server }).or_default();
         let due = expectation.at.after(self.windows.patience).max(found);
-        let due = bucket.expect(ticket, expectation, due);
+        let due = bucket.expect(Expected { ticket, expectation, due, put_off: false, answered: false }, self.windows);
         self.next_due = self.next_due.into_iter().chain([due]).min();
         ticket
     }
@@ -246,27 +247,30 @@ impl LineJoiner {
         if nothing_due && now < self.next_look {
             return Vec::new();
         }
-        self.next_look = now.after(bucket::TICK);
+        self.next_look = now.after(held::TICK);
         let mut answers = std::mem::take(&mut self.at_once);
         let memory = self.windows.reach + self.windows.patience;
         self.disturbed.retain(|_, at| at.after(memory) >= now);
-        for (key, bucket) in &mut self.buckets {
+        (self.next_due, self.lines, self.expected) = (None, 0, 0);
+        self.buckets.retain(|key, bucket| {
             let first = answers.len();
-            bucket.answer(now, self.windows, &mut answers);
-            let of_worker = Some((key.instance, key.pid));
-            let is_missing = [None, of_worker].iter().any(|of| self.disturbed.contains_key(of));
-            for (_, answer) in &mut answers[first..] {
-                if is_missing {
-                    *answer = Answer::Ambiguous;
+            bucket.answer(now, self.windows, &mut self.pairs, &mut answers);
+            if answers.len() > first {
+                let of_worker = Some((key.instance, key.pid));
+                let is_missing = [None, of_worker].iter().any(|of| self.disturbed.contains_key(of));
+                for (_, answer) in &mut answers[first..] {
+                    if is_missing {
+                        *answer = Answer::Ambiguous;
+                    }
+                    self.tries.tell(answer);
                 }
-                self.tries.tell(answer);
             }
-            bucket.forget(now, self.windows, &mut self.counts);
-        }
-        self.buckets.retain(|_, bucket| !bucket.is_empty());
-        self.next_due = self.buckets.values().filter_map(Bucket::next_due).min();
-        self.lines = self.buckets.values().map(|bucket| bucket.lines.len()).sum();
-        self.expected = self.buckets.values().map(Bucket::expected).sum();
+            bucket.forget(now, self.windows, |kind| *self.counts.lines_left.entry(kind).or_default() += 1);
+            self.next_due = self.next_due.into_iter().chain(bucket.next_due()).min();
+            self.lines += bucket.lines();
+            self.expected += bucket.expected();
+            !bucket.is_empty()
+        });
         answers.iter().for_each(|(_, answer)| self.counts.add(answer));
         self.tries.forget(now);
         // The same in every run of the same lines and ends, which the order of a hash map is not.

@@ -1,177 +1,223 @@
 //! The lines and the ends of one worker and one server.
 
-use std::time::Duration;
-
 use super::{
-    super::line::Line,
-    Answer, Expectation, JoinCounts, Joined, Ticket, Windows, Written,
+    super::line::Kind,
+    Answer, Joined, Ticket, Windows,
     edges::Edges,
-    expectation::Endings,
-    pair::{Found, pair},
+    held::{Expected, Held, tick_from},
+    pair::{Found, Pairs},
+    rows::BITS,
+    shelf::Shelf,
 };
 use crate::record::KernelTime;
 
-/// Answers are given this far apart, so that a storm of ends is put in order at once and not one after another.
-pub(super) const TICK: Duration = Duration::from_nanos(TICK_NS);
+/// So many empty places are borne.
+const SPARSE: usize = 256;
 
-const TICK_NS: u64 = 20_000_000;
-
-/// A line that belongs to no end yet.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) line: Line,
-    pub(super) endings: Endings,
-    /// Of which it tells if there is no end of those.
-    pub(super) perhaps: Endings,
-    pub(super) written: Written,
-    /// Its place among all lines.
-    pub(super) serial: u64,
-}
-
-impl Held {
-    /// From when on every end that this line may belong to has been told.
-    fn mature_at(&self, windows: Windows) -> KernelTime {
-        self.written.latest.after(windows.notice)
-    }
-
-    /// Whether it tells of such an end and may have been there since: its log was found only later.
-    fn may_be_as_old_as(&self, end: &Expectation) -> bool {
-        (self.endings.meets(Endings::only(end.ending)) || self.perhaps.meets(Endings::only(end.ending)))
-            && self.written.earliest <= end.at
-            && self.written.latest >= end.first_line()
-    }
-}
-
-#[derive(Debug)]
-struct Expected {
-    ticket: Ticket,
-    expectation: Expectation,
-    due: KernelTime,
-    /// The answer was put off, which happens once.
-    put_off: bool,
-    /// Kept all the same: a line that comes late may be this one's, and then it is no other's.
-    answered: bool,
-    owned: bool,
-}
-
-impl Expected {
-    /// Whether its answer is awaited and due.
-    fn is_due(&self, now: KernelTime) -> bool {
-        !self.answered && self.due <= now
-    }
-
-    /// Puts the answer off, if there is no line yet but in a log that was found late.
-    fn put_off(&mut self, found: &Found, immature: &[Held], windows: Windows) -> bool {
-        if self.put_off || *found != Found::Nothing {
-            return false;
-        }
-        let own = immature.iter().filter(|held| held.may_be_as_old_as(&self.expectation));
-        let Some(mature) = own.map(|held| held.mature_at(windows)).max() else { return false };
-        (self.put_off, self.due) = (true, tick_from(mature));
-        true
-    }
-}
+/// The empty places before the others are many if they are this part of all.
+const MUCH: usize = 8;
 
 /// The lines and the ends of one worker and one server.
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
-    expected: Vec<Expected>,
-    pub(super) lines: Vec<Held>,
+    /// Each in the place that it has among the edges.
+    ends: Shelf<Expected>,
+    /// The same of the lines that every end has been told of.
+    lines: Shelf<Box<Held>>,
+    edges: Edges,
+    /// Lines of which an end may not have been told yet.
+    fresh: Vec<Box<Held>>,
+    /// When the first of these was written, at the latest.
+    first_fresh: Option<KernelTime>,
+    /// The places of the ends whose answer is awaited.
+    open: Vec<usize>,
+    next_due: Option<KernelTime>,
 }
 
 impl Bucket {
+    /// Takes a line.
+    pub(super) fn line(&mut self, held: Held) {
+        self.first_fresh = self.first_fresh.into_iter().chain([held.written.latest]).min();
+        self.fresh.push(Box::new(held));
+    }
+
     /// Takes an expectation, and gives when it is answered.
-    pub(super) fn expect(&mut self, ticket: Ticket, expectation: Expectation, due: KernelTime) -> KernelTime {
-        let due = tick_from(due);
-        self.expected.push(Expected { ticket, expectation, due, put_off: false, answered: false, owned: false });
+    pub(super) fn expect(&mut self, expected: Expected, windows: Windows) -> KernelTime {
+        let due = tick_from(expected.due);
+        self.make_room(windows);
+        self.edges.add_end(expected.span(windows));
+        self.open.push(self.ends.push(expected.expectation.at, Expected { due, ..expected }));
+        self.next_due = self.next_due.into_iter().chain([due]).min();
         due
     }
 
     /// Takes an expectation back; `false` if it was answered, or is none of these.
     pub(super) fn withdraw(&mut self, ticket: Ticket) -> bool {
-        let open = |expected: &Expected| expected.ticket == ticket && !expected.answered;
-        self.expected.iter().rposition(open).map(|place| self.expected.remove(place)).is_some()
+        let is_this = |place: &usize| self.ends.get(*place).is_some_and(|expected| expected.ticket == ticket);
+        let Some(index) = self.open.iter().rposition(is_this) else { return false };
+        let place = self.open.remove(index);
+        self.ends.take(place);
+        self.edges.remove_end(place);
+        self.next_due = self.open.iter().filter_map(|place| Some(self.ends.get(*place)?.due)).min();
+        true
     }
 
-    pub(super) fn expected(&self) -> usize {
-        self.expected.len()
+    /// How many ends are held.
+    pub(super) const fn expected(&self) -> usize {
+        self.ends.things()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.expected.is_empty() && self.lines.is_empty()
+    /// How many lines are held.
+    pub(super) const fn lines(&self) -> usize {
+        self.lines.things() + self.fresh.len()
     }
 
-    pub(super) fn next_due(&self) -> Option<KernelTime> {
-        self.expected.iter().filter(|expected| !expected.answered).map(|expected| expected.due).min()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.expected() == 0 && self.lines() == 0
+    }
+
+    pub(super) const fn next_due(&self) -> Option<KernelTime> {
+        self.next_due
     }
 
     /// Answers what is due by `now`.
-    pub(super) fn answer(&mut self, now: KernelTime, windows: Windows, answers: &mut Vec<(Ticket, Answer)>) {
-        if self.next_due().is_none_or(|due| due > now) {
+    pub(super) fn answer(
+        &mut self,
+        now: KernelTime,
+        windows: Windows,
+        pairs: &mut Pairs,
+        answers: &mut Vec<(Ticket, Answer)>,
+    ) {
+        if self.next_due.is_none_or(|due| due > now) {
             return;
         }
-        // Of a line that was seen just now, the end may not have been told yet.
-        self.lines.sort_by_key(|held| held.mature_at(windows) > now);
-        let mature = self.lines.partition_point(|held| held.mature_at(windows) <= now);
-        let edges = Edges::between(&self.lines[..mature], self.expectations(), windows.reach);
-        let pairs = pair(&edges);
-        let mut taken = vec![false; mature];
-        let mut found: Vec<Option<usize>> = vec![None; self.expected.len()];
-        for (end, place) in edges.ends.iter().enumerate() {
-            let expected = &mut self.expected[*place];
-            if expected.due <= now {
-                found[*place] = Some(end);
-                if let Some(line) = pairs.own(end) {
-                    (taken[edges.lines[line]], expected.owned) = (true, true);
-                }
-            }
-        }
-        for (expected, end) in self.expected.iter_mut().zip(found).filter(|(expected, _)| expected.is_due(now)) {
-            // An end that no line comes near is not among those paired.
-            let found = end.map_or(Found::Nothing, |end| pairs.of(end));
-            if expected.put_off(&found, &self.lines[mature..], windows) {
+        self.let_mature(now, windows);
+        pairs.pair(&self.edges, |end| self.ends.get(end).is_some_and(|expected| expected.due <= now));
+        for (line, end) in &pairs.own {
+            if self.ends.get(*end).is_none_or(|expected| expected.due > now) {
                 continue;
             }
-            expected.answered = true;
-            answers.push((expected.ticket, told(&found, |line| &self.lines[edges.lines[line]])));
-        }
-        self.expected.retain(|expected| !expected.owned);
-        let mut taken = taken.into_iter();
-        self.lines.retain(|_| !taken.next().unwrap_or_default());
-    }
-
-    fn expectations(&self) -> impl Iterator<Item = &Expectation> {
-        self.expected.iter().map(|expected| &expected.expectation)
-    }
-
-    /// Lets go of what can belong to nothing any more.
-    pub(super) fn forget(&mut self, now: KernelTime, windows: Windows, counts: &mut JoinCounts) {
-        let oldest = now.before(windows.patience).before(windows.reach.saturating_mul(2));
-        self.expected.retain(|expected| !expected.answered || expected.expectation.at >= oldest);
-        self.lines.retain(|held| {
-            let keep = held.written.latest >= oldest;
-            if !keep {
-                *counts.lines_left.entry(held.line.complaint.kind).or_default() += 1;
+            let (Some(expected), Some(held)) = (self.ends.take(*end), self.lines.take(*line)) else { continue };
+            if !expected.answered {
+                answers.push((expected.ticket, Answer::Joined(Box::new(Joined::own(*held)))));
             }
-            keep
+        }
+        self.answer_open(now, windows, pairs, answers);
+        for (line, end) in pairs.own.iter().filter(|(line, _)| self.lines.get(*line).is_none()) {
+            self.edges.remove_line(*line);
+            self.edges.remove_end(*end);
+        }
+    }
+
+    /// Answers those that have no line of their own.
+    fn answer_open(&mut self, now: KernelTime, windows: Windows, pairs: &Pairs, answers: &mut Vec<(Ticket, Answer)>) {
+        let Self { ends, lines, edges, fresh, open, next_due, .. } = self;
+        // One after another they often have the same.
+        let mut last = (Found::Nothing, Answer::NoLine);
+        *next_due = None;
+        open.retain(|place| {
+            let Some(expected) = ends.get_mut(*place) else { return false };
+            if expected.due <= now {
+                let found = pairs.of(edges, *place);
+                if !(found == Found::Nothing && expected.put_off(fresh, windows)) {
+                    if last.0 != found {
+                        let answer = told(&found, lines);
+                        last = (found, answer);
+                    }
+                    expected.answered = true;
+                    answers.push((expected.ticket, last.1.clone()));
+                    return false;
+                }
+            }
+            *next_due = next_due.iter().copied().chain([expected.due]).min();
+            true
         });
     }
+
+    /// Of a line that was seen just now, the end may not have been told yet.
+    fn let_mature(&mut self, now: KernelTime, windows: Windows) {
+        if self.first_fresh.is_none_or(|first| first.after(windows.notice) > now) {
+            return;
+        }
+        let mature: Vec<_> = self.fresh.extract_if(.., |held| held.mature_at(windows) <= now).collect();
+        self.first_fresh = self.fresh.iter().map(|held| held.written.latest).min();
+        for held in mature {
+            self.make_room(windows);
+            self.edges.add_line(held.span(), held.perhaps);
+            self.lines.push(held.written.latest, held);
+        }
+    }
+
+    /// Takes the first places away if they are empty, and many; `false` if they are not.
+    fn drop_first(&mut self) -> bool {
+        let (lines, ends) = (self.lines.first() / BITS, self.ends.first() / BITS);
+        let enough = |dropped: usize, places: usize| dropped * BITS * MUCH >= places;
+        let are_enough = enough(lines, self.lines.places()) && enough(ends, self.ends.places());
+        if !are_enough || lines + ends == 0 {
+            return false;
+        }
+        self.edges.drop_first(lines, ends);
+        self.lines.drop_first(lines * BITS);
+        self.ends.drop_first(ends * BITS);
+        self.open.iter_mut().for_each(|place| *place -= ends * BITS);
+        self.edges.have_room()
+    }
+
+    /// Makes room for one more line and one more end.
+    fn make_room(&mut self, windows: Windows) {
+        let is_sparse = |places: usize, things: usize| places > SPARSE && places / 4 > things;
+        let are_sparse =
+            is_sparse(self.ends.places(), self.ends.things()) || is_sparse(self.lines.places(), self.lines.things());
+        if self.edges.have_room() && !are_sparse {
+            return;
+        }
+        if !are_sparse && self.drop_first() {
+            return;
+        }
+        self.ends.move_together();
+        self.lines.move_together();
+        self.edges.clear(room_for(self.lines.things()), room_for(self.ends.things()));
+        self.ends.iter().for_each(|expected| self.edges.add_end(expected.span(windows)));
+        self.lines.iter().for_each(|held| self.edges.add_line(held.span(), held.perhaps));
+        self.open.clear();
+        let open = self.ends.iter().enumerate().filter(|(_, expected)| !expected.answered);
+        self.open.extend(open.map(|(place, _)| place));
+    }
+
+    /// Lets go of what can belong to nothing any more; gives the kinds of such lines.
+    pub(super) fn forget(&mut self, now: KernelTime, windows: Windows, mut left: impl FnMut(Kind)) {
+        let oldest = now.before(windows.patience).before(windows.reach.saturating_mul(2));
+        let Self { ends, lines, edges, fresh, first_fresh, .. } = self;
+        let is_over = |expected: &Expected| expected.answered && expected.expectation.at < oldest;
+        ends.forget(oldest, is_over, |place, _| edges.remove_end(place));
+        lines.forget(
+            oldest,
+            |held| held.written.latest < oldest,
+            |place, held| {
+                edges.remove_line(place);
+                left(held.line.complaint.kind);
+            },
+        );
+        if first_fresh.is_some_and(|first| first < oldest) {
+            let old = fresh.extract_if(.., |held| held.written.latest < oldest);
+            old.for_each(|held| left(held.line.complaint.kind));
+            *first_fresh = fresh.iter().map(|held| held.written.latest).min();
+        }
+    }
 }
 
-/// The first tick that is not before `at`.
-fn tick_from(at: KernelTime) -> KernelTime {
-    KernelTime(at.0.div_ceil(TICK_NS).saturating_mul(TICK_NS))
+/// Places for so many things, and for more that come before these are moved together.
+fn room_for(things: usize) -> usize {
+    things + things.clamp(32, 512)
 }
 
-fn told<'a>(found: &Found, held: impl Fn(usize) -> &'a Held) -> Answer {
-    let common = |of: &[usize]| {
-        let lines = of.iter().map(|line| held(*line)).map(|held| (&held.line, held.serial));
-        let lines: Vec<(&Line, u64)> = lines.collect();
-        Joined::of(&lines).map_or(Answer::NoLine, |joined| Answer::Joined(Box::new(joined)))
-    };
+fn told(found: &Found, lines: &Shelf<Box<Held>>) -> Answer {
     match found {
-        Found::Own(line) => common(&[*line]),
-        Found::Among(lines) => common(lines),
+        Found::Among(of) => {
+            let of: Vec<_> =
+                of.iter().filter_map(|line| lines.get(*line)).map(|held| (&held.line, held.serial)).collect();
+            Joined::of(&of).map_or(Answer::NoLine, |joined| Answer::Joined(Box::new(joined)))
+        }
         Found::Perhaps => Answer::Ambiguous,
         Found::Nothing => Answer::NoLine,
     }

@@ -1,10 +1,9 @@
 //! The same line in several logs: nginx writes it to each `error_log` directive of its level.
 
-use std::{
-    collections::{HashMap, VecDeque, hash_map::RandomState},
-    hash::BuildHasher as _,
-    time::Duration,
-};
+use std::{collections::VecDeque, hash::BuildHasher as _, time::Duration};
+
+use foldhash::{HashMap, quality::RandomState};
+use smallvec::SmallVec;
 
 use super::{super::line::Line, LogId};
 use crate::record::KernelTime;
@@ -17,7 +16,7 @@ const MAX_REMEMBERED: usize = 8192;
 pub(super) struct Copies {
     hasher: RandomState,
     /// How often each line was seen in each file of its instance.
-    seen: HashMap<(u64, u64), Vec<(u32, u32)>>,
+    seen: HashMap<(u64, u64), SmallVec<[(u32, u32); 2]>>,
     order: VecDeque<(KernelTime, (u64, u64))>,
 }
 
@@ -29,7 +28,7 @@ impl Copies {
         let key = (log.instance, self.hash(line));
         let files = self.seen.entry(key).or_insert_with(|| {
             self.order.push_back((at, key));
-            Vec::new()
+            SmallVec::new()
         });
         let elsewhere = files.iter().filter(|(file, _)| *file != log.file).map(|(_, times)| *times).max();
         let here = match files.iter_mut().find(|(file, _)| *file == log.file) {

@@ -1,120 +1,186 @@
-//! Which line may belong to which end, as sets: in a storm there are millions of such pairs.
+//! Which line may belong to which end, as sets, kept as lines and ends come and go: in a storm there are millions of such
+//! pairs, and few of them change between two looks.
 
-use std::time::Duration;
+use fixedbitset::FixedBitSet;
 
 use super::{
-    Expectation,
-    bucket::Held,
     expectation::Endings,
-    rows::{self, Rows},
+    rows::{BITS, Rows},
 };
 
-/// For each line the ends that it may belong to, and for each end these lines. Both are numbered in the order of time.
-#[derive(Debug)]
+/// Within which time a line was written, or an end's line must be, and of which endings it tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) endings: Endings,
+}
+
+impl Span {
+    /// In the place of what is gone.
+    const GONE: Self = Self { from: u64::MAX, to: 0, endings: Endings::NONE };
+
+    const fn meets(&self, other: &Self) -> bool {
+        self.endings.meets(other.endings) && self.from <= other.to && other.from <= self.to
+    }
+}
+
+/// A line, with the endings that it tells of for the time being.
+#[derive(Clone, Copy, Debug)]
+struct Teller {
+    span: Span,
+    surely: Endings,
+    /// Of which it tells as long as there is no end of those.
+    perhaps: Endings,
+}
+
+impl Teller {
+    const GONE: Self = Self { span: Span::GONE, surely: Endings::NONE, perhaps: Endings::NONE };
+
+    const fn as_told(&self, endings: Endings) -> Span {
+        Span { endings, ..self.span }
+    }
+
+    const fn has_another_reading(&self) -> bool {
+        !self.perhaps.is_empty()
+    }
+}
+
+/// For each line the ends that it may belong to, and for each end these lines. Each has a place, in the order in which they
+/// came, that stays empty once it is gone; the sets of the others may still name what is gone.
+#[derive(Debug, Default)]
 pub(super) struct Edges {
     pub(super) ends_of: Rows,
     pub(super) lines_of: Rows,
-    /// The place of each line among those given.
-    pub(super) lines: Vec<usize>,
-    /// The same of each end.
-    pub(super) ends: Vec<usize>,
-}
-
-/// Within which time a line was written, or an end's line must be, and of which endings it tells.
-struct Span {
-    from: u64,
-    to: u64,
-    endings: Endings,
-    place: usize,
+    lines: Vec<Teller>,
+    ends: Vec<Span>,
+    pub(super) lines_left: FixedBitSet,
+    pub(super) ends_left: FixedBitSet,
+    /// There is a line, or was, that may be read in another way.
+    are_other_readings: bool,
 }
 
 impl Edges {
-    /// Between lines and ends of the same worker and server. A line may be an end's own if it tells of such an ending, was
-    /// not there before it, and was written within `reach` after it. Ends that can have none of these lines may be left out.
-    pub(super) fn between<'a>(held: &[Held], ends: impl Iterator<Item = &'a Expectation>, reach: Duration) -> Self {
-        let lines = held.iter().map(|held| (held.written.earliest.0, held.written.latest.0, held.endings));
-        let mut lines = in_order(lines, |_| true);
-        let ends = ends.map(|end| (end.first_line().0, end.last_line(reach).0, Endings::only(end.ending)));
-        let ends = in_order(ends, near(&lines, held));
-        let mut ends_of = overlaps(&lines, &ends);
-        if tell_of_others(&mut lines, held, &ends_of) {
-            ends_of = overlaps(&lines, &ends);
+    /// Of each line the ends that it may belong to.
+    #[cfg(test)]
+    pub(super) fn of(ends_of: &[Vec<usize>], ends: usize) -> Self {
+        let mut edges = Self::default();
+        edges.clear(ends_of.len(), ends);
+        edges.lines_left.insert_range(..ends_of.len());
+        edges.ends_left.insert_range(..ends);
+        (0..ends).for_each(|_| edges.lines_of.push());
+        for (line, its_ends) in ends_of.iter().enumerate() {
+            edges.ends_of.push();
+            its_ends.iter().for_each(|end| edges.link(line, *end));
         }
-        Self {
-            ends_of,
-            lines_of: overlaps(&ends, &lines),
-            lines: lines.iter().map(|span| span.place).collect(),
-            ends: ends.iter().map(|span| span.place).collect(),
+        edges
+    }
+
+    /// Empties all places and makes room for so many.
+    pub(super) fn clear(&mut self, lines: usize, ends: usize) {
+        self.ends_of.clear(lines, ends);
+        self.lines_of.clear(ends, lines);
+        self.lines.clear();
+        self.ends.clear();
+        self.are_other_readings = false;
+        for (left, room) in [(&mut self.lines_left, &self.lines_of), (&mut self.ends_left, &self.ends_of)] {
+            *left = FixedBitSet::with_capacity(room.columns());
         }
     }
-}
 
-/// Lines that are of no end that they tell of may be of those that they perhaps tell of. Whether there are such lines.
-fn tell_of_others(lines: &mut [Span], held: &[Held], ends_of: &Rows) -> bool {
-    let mut are_such = false;
-    for (row, line) in lines.iter_mut().enumerate() {
-        let perhaps = held[line.place].perhaps;
-        if !perhaps.is_empty() && rows::ones(ends_of.row(row)).next().is_none() {
-            (line.endings, are_such) = (perhaps, true);
+    /// Whether there is room for one more line and one more end.
+    pub(super) fn have_room(&self) -> bool {
+        self.lines.len() < self.lines_of.columns() && self.ends.len() < self.ends_of.columns()
+    }
+
+    /// Takes the first places away, which are empty: so many blocks of places each.
+    pub(super) fn drop_first(&mut self, lines: usize, ends: usize) {
+        self.ends_of.drop_first(lines, ends);
+        self.lines_of.drop_first(ends, lines);
+        self.lines.drain(..lines * BITS);
+        self.ends.drain(..ends * BITS);
+        for (left, dropped) in [(&mut self.lines_left, lines), (&mut self.ends_left, ends)] {
+            let blocks = left.as_mut_slice();
+            blocks.copy_within(dropped.., 0);
+            let kept = blocks.len() - dropped;
+            blocks[kept..].fill(0);
         }
     }
-    are_such
-}
 
-/// Whether a span may overlap with one of these lines and have an ending in common, as all of them together tell.
-fn near(lines: &[Span], held: &[Held]) -> impl Fn(&Span) -> bool {
-    let (from, to) = (lines.iter().map(|line| line.from).min(), lines.iter().map(|line| line.to).max());
-    let told = lines.iter().fold(Endings::default(), |all, line| all.with(line.endings).with(held[line.place].perhaps));
-    move |span| Some(span.to) >= from && Some(span.from) <= to && told.meets(span.endings)
-}
-
-/// Those spans that are to be kept.
-fn in_order(spans: impl Iterator<Item = (u64, u64, Endings)>, keep: impl Fn(&Span) -> bool) -> Vec<Span> {
-    let spans = spans.enumerate().map(|(place, (from, to, endings))| Span { from, to, endings, place });
-    let mut spans: Vec<Span> = spans.filter(keep).collect();
-    // They come nearly in order, of which this sort makes use.
-    spans.sort_by_key(|span| span.from);
-    spans
-}
-
-/// For each of `these` those of the others, in the order in which they begin, that overlap with it and have an ending in
-/// common.
-fn overlaps(these: &[Span], others: &[Span]) -> Rows {
-    let mut found = Rows::empty(these.len(), others.len());
-    let last_end = running(others.iter(), u64::max);
-    let mut first_end = running(others.iter().rev(), u64::min);
-    first_end.reverse();
-    let mut alike: Vec<(Endings, Vec<usize>)> = Vec::new();
-    for (row, this) in these.iter().enumerate() {
-        let until = others.partition_point(|other| other.from <= this.to);
-        // Before the one none reaches so far, from the other on all do.
-        let from = last_end.partition_point(|end| *end < this.from).min(until);
-        let surely_from = first_end.partition_point(|end| *end < this.from).clamp(from, until);
-        if from == until {
-            continue;
+    /// Takes an end into the next place.
+    pub(super) fn add_end(&mut self, end: Span) {
+        let place = self.ends.len();
+        self.ends.push(end);
+        self.lines_of.push();
+        self.ends_left.insert(place);
+        for line in 0..self.lines.len() {
+            let teller = self.lines[line];
+            if teller.span.meets(&end) {
+                self.link(line, place);
+            } else if teller.has_another_reading() && teller.as_told(teller.surely).meets(&end) {
+                for end in self.ends_of.row(line).ones() {
+                    self.lines_of.remove(end, line);
+                }
+                self.ends_of.empty(line);
+                self.lines[line].span.endings = teller.surely;
+                self.link(line, place);
+            }
         }
-        let set = found.row_mut(row);
-        rows::insert_range(set, surely_from..until);
-        (from..surely_from).filter(|other| others[*other].to >= this.from).for_each(|other| rows::insert(set, other));
-        rows::keep_common(set, with_ending(this.endings, others, &mut alike));
     }
-    found
-}
 
-/// The largest, or smallest, `to` so far.
-fn running<'a>(spans: impl Iterator<Item = &'a Span>, pick: fn(u64, u64) -> u64) -> Vec<u64> {
-    let mut so_far = None;
-    spans.map(|span| *so_far.insert(so_far.map_or(span.to, |known| pick(known, span.to)))).collect()
-}
+    /// Takes a line into the next place. It may be an end's own if it tells of such an ending, and their times meet. If it is
+    /// of no end so, it may be of those that it `perhaps` tells of.
+    pub(super) fn add_line(&mut self, line: Span, perhaps: Endings) {
+        let place = self.lines.len();
+        self.lines.push(Teller { span: line, surely: line.endings, perhaps });
+        self.ends_of.push();
+        self.lines_left.insert(place);
+        self.are_other_readings |= !perhaps.is_empty();
+        self.link_line(place);
+        self.reread(place);
+    }
 
-/// The spans that tell of one of these endings; there are few kinds of such sets.
-fn with_ending<'a>(endings: Endings, spans: &[Span], known: &'a mut Vec<(Endings, Vec<usize>)>) -> &'a [usize] {
-    let index = known.iter().position(|(of, _)| *of == endings).unwrap_or_else(|| {
-        let mut telling = Rows::empty(1, spans.len());
-        let those = spans.iter().enumerate().filter(|(_, span)| span.endings.meets(endings));
-        those.for_each(|(index, _)| rows::insert(telling.row_mut(0), index));
-        known.push((endings, telling.row(0).to_vec()));
-        known.len() - 1
-    });
-    &known[index].1
+    /// Empties the place of an end.
+    pub(super) fn remove_end(&mut self, end: usize) {
+        self.ends[end] = Span::GONE;
+        self.ends_left.remove(end);
+        if self.are_other_readings {
+            for line in 0..self.lines.len() {
+                if self.lines[line].has_another_reading() {
+                    self.ends_of.remove(line, end);
+                    self.reread(line);
+                }
+            }
+        }
+    }
+
+    /// Empties the place of a line.
+    pub(super) fn remove_line(&mut self, line: usize) {
+        self.ends_of.empty(line);
+        self.lines[line] = Teller::GONE;
+        self.lines_left.remove(line);
+    }
+
+    /// A line that is of no end that it tells of may be of those that it perhaps tells of.
+    fn reread(&mut self, line: usize) {
+        let teller = &mut self.lines[line];
+        if teller.has_another_reading() && self.ends_of.row(line).is_empty() {
+            teller.span.endings = teller.perhaps;
+            self.link_line(line);
+        }
+    }
+
+    fn link_line(&mut self, line: usize) {
+        let span = self.lines[line].span;
+        for end in 0..self.ends.len() {
+            if span.meets(&self.ends[end]) {
+                self.link(line, end);
+            }
+        }
+    }
+
+    fn link(&mut self, line: usize, end: usize) {
+        self.ends_of.insert(line, end);
+        self.lines_of.insert(end, line);
+    }
 }

@@ -148,6 +148,9 @@ const fn is_reason_to_cut(kind: Kind) -> bool {
 pub(super) struct Endings(u16);
 
 impl Endings {
+    /// None of them.
+    pub(super) const NONE: Self = Self(0);
+
     /// Those after which nginx writes such a line.
     pub(super) fn of(line: &Line) -> Self {
         let fitting = Ending::ALL.iter().filter(|ending| ending.fits(line));
@@ -167,11 +170,6 @@ impl Endings {
     /// This one alone.
     pub(super) const fn only(ending: Ending) -> Self {
         Self(Self::bit(ending))
-    }
-
-    /// These and those.
-    pub(super) const fn with(self, those: Self) -> Self {
-        Self(self.0 | those.0)
     }
 
     /// Whether they have one in common.

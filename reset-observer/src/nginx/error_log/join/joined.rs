@@ -3,6 +3,7 @@
 use super::{
     super::line::{Action, Call, Client, Kind, Line},
     expectation::over_http2,
+    held::Held,
 };
 
 /// What the lines that may be a verdict's own have in common. Each part is the same in all of them, or `None`.
@@ -73,6 +74,28 @@ impl Joined {
             later: None,
             failed_before: 0,
             serial: None,
+        }
+    }
+
+    /// What the verdict's own line says.
+    pub(super) fn own(Held { line, serial, .. }: Held) -> Self {
+        let said = &line.complaint;
+        Self {
+            candidates: 1,
+            kind: Some(said.kind),
+            call: said.call,
+            errno: said.errno,
+            action: line.action,
+            over_http2: over_http2(&line),
+            connection: line.connection,
+            method: line.method().map(str::to_owned),
+            client: line.client,
+            server: line.server,
+            request: line.request,
+            host: line.host,
+            later: None,
+            failed_before: 0,
+            serial: line.connection.map(|_| serial),
         }
     }
 

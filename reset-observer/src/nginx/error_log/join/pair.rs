@@ -8,16 +8,18 @@ use std::collections::VecDeque;
 
 use fixedbitset::FixedBitSet;
 
-use super::{
-    edges::Edges,
-    rows::{beyond, count_common, first_common, ones, take},
-};
+use super::edges::Edges;
+
+/// How often all lines are looked at in turn before those are followed that a taken end concerns: in the order of time, one
+/// look is mostly enough.
+const LOOKS: usize = 3;
+
+/// A set of so many numbers is not kept for one that has far fewer.
+const LARGE: usize = 1024;
 
 /// What is known of one end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// This line.
-    Own(usize),
     /// One of these lines.
     Among(Vec<usize>),
     /// One of some lines, or none.
@@ -26,134 +28,179 @@ pub(super) enum Found {
     Nothing,
 }
 
-/// What is known of all ends.
-#[derive(Debug)]
-pub(super) struct Pairs<'a> {
-    edges: &'a Edges,
-    own: Vec<Option<usize>>,
-    /// Lines that are some end's own.
+/// What is known of all ends. Its memory is used again for the next graph.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    /// Each line that is an end's own, and that end.
+    pub(super) own: Vec<(usize, usize)>,
+    /// These lines, and all that are gone.
     taken: FixedBitSet,
     /// Ends that may as well have no line.
     uncovered: FixedBitSet,
+    /// Ends that have no line yet, and one that may be theirs.
+    free: FixedBitSet,
+    /// Lines that have not got an end, and one that may be theirs.
+    rest: Vec<usize>,
+    matching: Matching,
 }
 
-impl Pairs<'_> {
-    /// The line that is this end's own.
-    pub(super) fn own(&self, end: usize) -> Option<usize> {
-        self.own[end]
-    }
-
-    /// What is known of this end.
-    pub(super) fn of(&self, end: usize) -> Found {
-        let mut left = beyond(self.edges.lines_of.row(end), &self.taken);
-        match (self.own[end], left.next()) {
-            (Some(line), _) => Found::Own(line),
-            (None, None) => Found::Nothing,
-            (None, Some(_)) if self.uncovered[end] => Found::Perhaps,
-            (None, Some(first)) => Found::Among(std::iter::once(first).chain(left).collect()),
+impl Pairs {
+    /// What is known of this end, which has no line of its own.
+    pub(super) fn of(&self, edges: &Edges, end: usize) -> Found {
+        let mut left = edges.lines_of.row(end).beyond(&self.taken);
+        match left.next() {
+            None => Found::Nothing,
+            Some(_) if self.uncovered[end] => Found::Perhaps,
+            Some(first) => Found::Among(std::iter::once(first).chain(left).collect()),
         }
     }
-}
 
-struct Graph<'a> {
-    edges: &'a Edges,
-    line_of: Vec<Option<usize>>,
-    end_of: Vec<Option<usize>>,
-    /// Ends that have no line yet.
-    free: FixedBitSet,
-    /// Lines that had only one end left when they got it.
-    forced: FixedBitSet,
-}
+    /// Leaves every end without a line.
+    pub(super) fn clear(&mut self, edges: &Edges) {
+        let (lines, ends) = (edges.lines_of.columns(), edges.ends_of.columns());
+        self.own.clear();
+        self.rest.clear();
+        fill(&mut self.taken, lines);
+        self.taken.difference_with(&edges.lines_left);
+        empty(&mut self.uncovered, ends);
+        empty(&mut self.free, ends);
+    }
 
-/// Pairs ends with lines.
-pub(super) fn pair(edges: &Edges) -> Pairs<'_> {
-    let mut graph = Graph::new(edges);
-    graph.peel();
-    graph.complete();
-    let moved = graph.reachable_from_lines();
-    let uncovered = graph.reachable_from_ends();
-    let certain = |end: usize| !moved[end] && !uncovered[end];
-    let own = graph.line_of.iter().enumerate();
-    let own: Vec<_> = own.map(|(end, line)| line.filter(|line| graph.forced[*line] && certain(end))).collect();
-    let mut taken = FixedBitSet::with_capacity(edges.ends_of.len());
-    taken.extend(own.iter().flatten().copied());
-    Pairs { edges, own, taken, uncovered }
-}
-
-/// Every number below this one.
-fn all(below: usize) -> FixedBitSet {
-    let mut set = FixedBitSet::with_capacity(below);
-    set.insert_range(..);
-    set
-}
-
-impl<'a> Graph<'a> {
-    fn new(edges: &'a Edges) -> Self {
-        let (lines, ends) = (edges.ends_of.len(), edges.lines_of.len());
-        let (line_of, end_of) = (vec![None; ends], vec![None; lines]);
-        Self { edges, line_of, end_of, free: all(ends), forced: FixedBitSet::with_capacity(lines) }
+    /// Pairs ends with lines, unless none of `concerned` meets a line.
+    pub(super) fn pair(&mut self, edges: &Edges, concerned: impl Fn(usize) -> bool) {
+        self.clear(edges);
+        (0..edges.ends_of.len()).for_each(|line| edges.ends_of.row(line).add_to(&mut self.free));
+        self.free.intersect_with(&edges.ends_left);
+        if !self.free.ones().any(concerned) {
+            return;
+        }
+        self.matching.linked.clone_from(&self.free);
+        self.peel(edges);
+        // Where each line got the only end left, none of those ends may as well have another one, or none.
+        if !self.rest.is_empty() {
+            self.matching.complete(edges, &self.own, &self.rest, &mut self.free);
+            let moved = self.matching.reachable_from_lines(edges, &self.rest);
+            self.own.retain(|(_, end)| !moved[*end]);
+            self.matching.reachable_from_ends(edges, &self.free, &mut self.uncovered);
+        }
+        self.taken.extend(self.own.iter().map(|(line, _)| *line));
     }
 
     /// Again and again gives a line that has one end left that end. Such edges are part of a largest matching, and if
     /// there is only one that covers all, it is found so.
-    fn peel(&mut self) {
+    fn peel(&mut self, edges: &Edges) {
+        let Self { own, free, rest, .. } = self;
+        let mut is_left = |line: &usize| {
+            let Some(end) = edges.ends_of.row(*line).only_common(free) else { return true };
+            free.remove(end);
+            own.push((*line, end));
+            false
+        };
+        let linked = &self.matching.linked;
+        let lines = (0..edges.ends_of.len()).filter(|line| !edges.ends_of.row(*line).is_empty());
+        rest.extend(lines.filter(&mut is_left).filter(|line| edges.ends_of.row(*line).meets(linked)));
+        let mut before = edges.ends_of.len();
+        for _ in 1..LOOKS {
+            if rest.is_empty() || rest.len() == before {
+                return;
+            }
+            before = rest.len();
+            rest.retain(&mut is_left);
+        }
+        if rest.len() < before {
+            self.follow(edges);
+        }
+    }
+
+    /// The same for lines in any order.
+    fn follow(&mut self, edges: &Edges) {
+        let Self { own, free, rest, .. } = self;
         // Counted once it matters: in a storm most lines have many ends, and none of them is taken here.
-        let mut left: Vec<Option<u32>> = vec![None; self.edges.ends_of.len()];
-        let has_one = |line: &usize| ones(self.edges.ends_of.row(*line)).take(2).count() == 1;
-        let mut ready: VecDeque<usize> = (0..left.len()).filter(has_one).collect();
+        let mut left: Vec<Option<u32>> = vec![None; edges.ends_of.len()];
+        let has_one = |line: &usize| edges.ends_of.row(*line).only_common(free).is_some();
+        let mut ready: VecDeque<usize> = rest.iter().copied().filter(has_one).collect();
+        let already = own.len();
         while let Some(line) = ready.pop_front() {
-            let Some(end) = first_common(self.edges.ends_of.row(line), &self.free) else { continue };
-            self.free.remove(end);
-            (self.line_of[end], self.end_of[line]) = (Some(line), Some(end));
-            self.forced.insert(line);
-            for other in ones(self.edges.lines_of.row(end)) {
+            let Some(end) = edges.ends_of.row(line).first_common(free) else { continue };
+            free.remove(end);
+            own.push((line, end));
+            for other in edges.lines_of.row(end).ones() {
                 let count = match left[other] {
-                    Some(count) => count - 1,
-                    None => count_common(self.edges.ends_of.row(other), &self.free),
+                    Some(count) => count.saturating_sub(1),
+                    None => edges.ends_of.row(other).count_common(free),
                 };
                 left[other] = Some(count);
-                if count == 1 && self.end_of[other].is_none() {
+                if count == 1 {
                     ready.push_back(other);
                 }
             }
         }
+        let mut given = FixedBitSet::with_capacity(edges.ends_of.len());
+        given.extend(own[already..].iter().map(|(line, _)| *line));
+        rest.retain(|line| !given[*line]);
     }
+}
 
-    /// Makes the matching a largest one, along augmenting paths. What a failed search has seen leads nowhere later
-    /// either.
-    fn complete(&mut self) {
-        let mut unseen = all(self.line_of.len());
-        let mut came_by = vec![None; self.line_of.len()];
-        for line in 0..self.end_of.len() {
-            if self.end_of[line].is_none() {
-                self.augment(line, &mut unseen, &mut came_by);
+/// A largest matching of lines and ends, and what may change in it.
+#[derive(Debug, Default)]
+struct Matching {
+    line_of: Vec<Option<usize>>,
+    end_of: Vec<Option<usize>>,
+    came_by: Vec<Option<usize>>,
+    /// Ends that may have a line.
+    linked: FixedBitSet,
+    /// Ends that no search has seen.
+    unseen: FixedBitSet,
+    seen: Vec<usize>,
+    queue: VecDeque<usize>,
+}
+
+impl Matching {
+    /// Begins with what is `own` and makes the matching a largest one, along augmenting paths from the rest of the lines.
+    /// What a failed search has seen leads nowhere later either.
+    fn complete(&mut self, edges: &Edges, own: &[(usize, usize)], rest: &[usize], free: &mut FixedBitSet) {
+        let (lines, ends) = (edges.ends_of.len(), edges.lines_of.len());
+        for (them, count) in [(&mut self.line_of, ends), (&mut self.end_of, lines), (&mut self.came_by, ends)] {
+            them.clear();
+            them.resize(count, None);
+        }
+        for (line, end) in own {
+            (self.line_of[*end], self.end_of[*line]) = (Some(*line), Some(*end));
+        }
+        self.unseen.clone_from(&self.linked);
+        for line in rest {
+            if free.is_clear() {
+                return;
             }
+            self.augment(edges, *line, free);
         }
     }
 
-    fn augment(&mut self, start: usize, unseen: &mut FixedBitSet, came_by: &mut [Option<usize>]) {
-        let mut seen = Vec::new();
-        let mut queue = VecDeque::from([start]);
+    fn augment(&mut self, edges: &Edges, start: usize, free: &mut FixedBitSet) {
+        let Self { line_of, came_by, unseen, seen, queue, .. } = self;
+        seen.clear();
+        queue.clear();
+        queue.push_back(start);
         while let Some(line) = queue.pop_front() {
-            let ends = self.edges.ends_of.row(line);
-            if let Some(free) = first_common(ends, &self.free) {
-                came_by[free] = Some(line);
-                self.free.remove(free);
-                self.turn(free, start, came_by);
-                unseen.extend(seen);
+            let ends = edges.ends_of.row(line);
+            if let Some(end) = ends.first_common(free) {
+                came_by[end] = Some(line);
+                free.remove(end);
+                unseen.extend(seen.drain(..));
+                self.turn(end, start);
                 return;
             }
-            take(ends, unseen, |end| {
+            ends.take(unseen, |end| {
                 seen.push(end);
                 came_by[end] = Some(line);
-                queue.extend(self.line_of[end]);
+                queue.extend(line_of[end]);
             });
         }
     }
 
-    fn turn(&mut self, free: usize, start: usize, came_by: &[Option<usize>]) {
+    fn turn(&mut self, free: usize, start: usize) {
         let mut end = free;
-        while let Some(line) = came_by[end] {
+        while let Some(line) = self.came_by[end] {
             let before = self.end_of[line].replace(end);
             self.line_of[end] = Some(line);
             let Some(before) = before.filter(|_| line != start) else { return };
@@ -161,29 +208,52 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The ends whose line may as well be another one, because some line is left over.
-    fn reachable_from_lines(&self) -> FixedBitSet {
-        let mut unseen = all(self.line_of.len());
-        let mut queue: Vec<usize> = (0..self.end_of.len()).filter(|line| self.end_of[*line].is_none()).collect();
-        while let Some(line) = queue.pop() {
-            take(self.edges.ends_of.row(line), &mut unseen, |end| queue.extend(self.line_of[end]));
+    /// The ends whose line may as well be another one, because some line of the rest is left over.
+    fn reachable_from_lines(&mut self, edges: &Edges, rest: &[usize]) -> &FixedBitSet {
+        let Self { line_of, end_of, unseen, queue, linked, .. } = self;
+        unseen.clone_from(linked);
+        queue.clear();
+        queue.extend(rest.iter().copied().filter(|line| end_of[*line].is_none()));
+        let mut left = unseen.count_ones(..);
+        while let Some(line) = queue.pop_back().filter(|_| left > 0) {
+            edges.ends_of.row(line).take(unseen, |end| {
+                left -= 1;
+                queue.extend(line_of[end]);
+            });
         }
-        unseen.toggle_range(..);
+        unseen.symmetric_difference_with(linked);
         unseen
     }
 
-    /// The ends that may as well have no line, because some end is left over.
-    fn reachable_from_ends(&self) -> FixedBitSet {
-        let mut seen = self.free.clone();
-        let mut queue: Vec<usize> = seen.ones().collect();
-        let mut unasked = all(self.end_of.len());
-        while let Some(end) = queue.pop() {
-            take(self.edges.lines_of.row(end), &mut unasked, |line| {
-                queue.extend(self.end_of[line].filter(|partner| !seen.put(*partner)));
+    /// Adds to `seen` the ends that may as well have no line, because some end is left over.
+    fn reachable_from_ends(&mut self, edges: &Edges, free: &FixedBitSet, seen: &mut FixedBitSet) {
+        let Self { end_of, unseen, queue, .. } = self;
+        seen.union_with(free);
+        queue.clear();
+        queue.extend(free.ones());
+        let unasked = unseen;
+        unasked.clone_from(&edges.lines_left);
+        while let Some(end) = queue.pop_back() {
+            edges.lines_of.row(end).take(unasked, |line| {
+                queue.extend(end_of[line].filter(|partner| !seen.put(*partner)));
             });
         }
-        seen
     }
+}
+
+/// No number, of those below this one.
+fn empty(set: &mut FixedBitSet, below: usize) {
+    if set.len() > LARGE && set.len() / 8 > below {
+        *set = FixedBitSet::new();
+    }
+    set.clear();
+    set.grow(below);
+}
+
+/// Every number below this one.
+fn fill(set: &mut FixedBitSet, below: usize) {
+    empty(set, below);
+    set.insert_range(..below);
 }
 
 #[cfg(test)]

@@ -1,89 +1,154 @@
 //! Sets of numbers as rows of bits in one piece of memory, and what sets have in common, found a block at a time: in a
 //! storm they have thousands of members, and a storm has thousands of them.
 
-use std::ops::Range;
-
 use fixedbitset::FixedBitSet;
 
-const BITS: usize = usize::BITS as usize;
+/// Numbers in a block.
+pub(super) const BITS: usize = usize::BITS as usize;
 
 /// Sets of numbers below the same bound.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rows {
-    rows: usize,
     /// Blocks of each row.
     width: usize,
     blocks: Vec<usize>,
+    /// The first of the blocks of each row that may have a member, and the end of these.
+    used: Vec<(usize, usize)>,
+}
+
+/// One of the sets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    /// The place of the first of these blocks.
+    first: usize,
+    blocks: &'a [usize],
 }
 
 impl Rows {
-    /// So many sets without a member, of numbers below `columns`.
-    pub(super) fn empty(rows: usize, columns: usize) -> Self {
-        let width = columns.div_ceil(BITS);
-        Self { rows, width, blocks: vec![0; rows * width] }
+    /// Leaves no set; some `rows` may come, of numbers below `columns`.
+    pub(super) fn clear(&mut self, rows: usize, columns: usize) {
+        self.width = columns.div_ceil(BITS);
+        self.blocks.clear();
+        self.used.clear();
+        self.blocks.shrink_to(2 * rows * self.width);
+    }
+
+    /// One more set, without a member.
+    pub(super) fn push(&mut self) {
+        self.blocks.resize(self.blocks.len() + self.width, 0);
+        self.used.push((self.width, 0));
     }
 
     pub(super) const fn len(&self) -> usize {
-        self.rows
+        self.used.len()
     }
 
-    pub(super) fn row(&self, row: usize) -> &[usize] {
-        &self.blocks[row * self.width..][..self.width]
+    /// Above all numbers that a set may have.
+    pub(super) const fn columns(&self) -> usize {
+        self.width * BITS
     }
 
-    pub(super) fn row_mut(&mut self, row: usize) -> &mut [usize] {
-        &mut self.blocks[row * self.width..][..self.width]
+    pub(super) fn row(&self, row: usize) -> Row<'_> {
+        let (first, end) = self.used[row];
+        let start = row * self.width;
+        Row { first, blocks: self.blocks.get(start + first..start + end).unwrap_or_default() }
+    }
+
+    /// Adds a number to a set.
+    pub(super) fn insert(&mut self, row: usize, member: usize) {
+        let (block, (first, end)) = (member / BITS, &mut self.used[row]);
+        (*first, *end) = (block.min(*first), (block + 1).max(*end));
+        self.blocks[row * self.width + block] |= 1 << (member % BITS);
+    }
+
+    /// Takes a number out of a set.
+    pub(super) fn remove(&mut self, row: usize, member: usize) {
+        self.blocks[row * self.width + member / BITS] &= !(1 << (member % BITS));
+    }
+
+    /// Takes all numbers out of a set.
+    pub(super) fn empty(&mut self, row: usize) {
+        self.blocks[row * self.width..][..self.width].fill(0);
+        self.used[row] = (self.width, 0);
+    }
+
+    /// Takes away the first sets, and of the rest the first numbers, so many blocks of each: what was number 64 of one
+    /// block is 0 then.
+    pub(super) fn drop_first(&mut self, sets: usize, blocks: usize) {
+        let dropped = sets * BITS;
+        self.blocks.drain(..dropped * self.width);
+        self.used.drain(..dropped);
+        if blocks == 0 {
+            return;
+        }
+        for (row, (first, end)) in self.blocks.chunks_exact_mut(self.width).zip(&mut self.used) {
+            row.copy_within(blocks.., 0);
+            row[self.width - blocks..].fill(0);
+            (*first, *end) = (first.saturating_sub(blocks), end.saturating_sub(blocks));
+        }
     }
 }
 
-/// Adds one number.
-pub(super) fn insert(set: &mut [usize], member: usize) {
-    set[member / BITS] |= 1 << (member % BITS);
-}
-
-/// Adds all numbers of a range.
-pub(super) fn insert_range(set: &mut [usize], range: Range<usize>) {
-    let mut from = range.start;
-    while from < range.end {
-        let (block, bit) = (from / BITS, from % BITS);
-        let count = (BITS - bit).min(range.end - from);
-        set[block] |= (usize::MAX >> (BITS - count)) << bit;
-        from += count;
+impl<'a> Row<'a> {
+    /// Each block, with that of another set.
+    fn beside(self, other: &'a FixedBitSet) -> impl Iterator<Item = (usize, usize, usize)> + 'a {
+        let others = other.as_slice().get(self.first..).unwrap_or_default();
+        self.blocks.iter().zip(others).zip(self.first..).map(|((block, other), index)| (index, *block, *other))
     }
-}
 
-/// Keeps what is in the other set, too.
-pub(super) fn keep_common(set: &mut [usize], other: &[usize]) {
-    set.iter_mut().zip(other).for_each(|(block, other)| *block &= other);
-}
+    /// The members that the other set has not.
+    pub(super) fn beyond(self, other: &'a FixedBitSet) -> impl Iterator<Item = usize> + 'a {
+        self.beside(other).flat_map(|(index, block, other)| members(index, block & !other))
+    }
 
-/// The members that the other set has not.
-pub(super) fn beyond<'a>(set: &'a [usize], other: &'a FixedBitSet) -> impl Iterator<Item = usize> + 'a {
-    let blocks = set.iter().zip(other.as_slice()).map(|(block, other)| block & !other);
-    blocks.enumerate().flat_map(|(index, block)| members(index, block))
-}
+    /// All members.
+    pub(super) fn ones(self) -> impl Iterator<Item = usize> + 'a {
+        self.blocks.iter().zip(self.first..).flat_map(|(block, index)| members(index, *block))
+    }
 
-/// All members.
-pub(super) fn ones(set: &[usize]) -> impl Iterator<Item = usize> + '_ {
-    set.iter().enumerate().flat_map(|(index, block)| members(index, *block))
-}
+    pub(super) fn is_empty(self) -> bool {
+        self.blocks.iter().all(|block| *block == 0)
+    }
 
-/// The first that two sets have in common.
-pub(super) fn first_common(set: &[usize], other: &FixedBitSet) -> Option<usize> {
-    let blocks = set.iter().zip(other.as_slice()).map(|(block, other)| block & other);
-    blocks.enumerate().find(|(_, common)| *common != 0).map(|(index, common)| first(index, common))
-}
+    /// Whether the sets have one in common.
+    pub(super) fn meets(self, other: &FixedBitSet) -> bool {
+        self.first_common(other).is_some()
+    }
 
-/// How many two sets have in common.
-pub(super) fn count_common(set: &[usize], other: &FixedBitSet) -> u32 {
-    set.iter().zip(other.as_slice()).map(|(block, other)| (block & other).count_ones()).sum()
-}
+    /// The first that the sets have in common.
+    pub(super) fn first_common(self, other: &FixedBitSet) -> Option<usize> {
+        let mut common = self.beside(other).map(|(index, block, other)| (index, block & other));
+        common.find(|(_, common)| *common != 0).map(|(index, common)| first(index, common))
+    }
 
-/// Takes those of `candidates` that are among `left` out of it.
-pub(super) fn take(candidates: &[usize], left: &mut FixedBitSet, mut found: impl FnMut(usize)) {
-    for (index, (candidates, left)) in candidates.iter().zip(left.as_mut_slice()).enumerate() {
-        members(index, candidates & *left).for_each(&mut found);
-        *left &= !candidates;
+    /// The one that the sets have in common, if it is only one.
+    pub(super) fn only_common(self, other: &FixedBitSet) -> Option<usize> {
+        let common = self.beside(other).map(|(index, block, other)| (index, block & other));
+        let mut common = common.filter(|(_, common)| *common != 0);
+        let (index, only) = common.next()?;
+        (only.is_power_of_two() && common.next().is_none()).then(|| first(index, only))
+    }
+
+    /// How many the sets have in common.
+    pub(super) fn count_common(self, other: &FixedBitSet) -> u32 {
+        self.beside(other).map(|(_, block, other)| (block & other).count_ones()).sum()
+    }
+
+    /// Takes those that are among `left` out of it.
+    pub(super) fn take(self, left: &mut FixedBitSet, mut found: impl FnMut(usize)) {
+        let left = left.as_mut_slice().get_mut(self.first..).unwrap_or_default();
+        for ((block, left), index) in self.blocks.iter().zip(left).zip(self.first..) {
+            if block & *left != 0 {
+                members(index, block & *left).for_each(&mut found);
+                *left &= !block;
+            }
+        }
+    }
+
+    /// Adds all members to the other set.
+    pub(super) fn add_to(self, other: &mut FixedBitSet) {
+        let others = other.as_mut_slice().get_mut(self.first..).unwrap_or_default();
+        others.iter_mut().zip(self.blocks).for_each(|(other, block)| *other |= block);
     }
 }
 
@@ -101,27 +166,4 @@ const fn first(index: usize, block: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_may_begin_and_end_within_any_block() {
-        for range in [0..0, 0..1, 3..64, 63..65, 64..128, 5..190, 191..192] {
-            let mut set = [0; 3];
-            insert_range(&mut set, range.clone());
-            assert_eq!(ones(&set).collect::<Vec<_>>(), range.collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn what_sets_have_in_common_is_found_in_every_block() {
-        let mut set = [0; 3];
-        [2, 70, 71, 191].into_iter().for_each(|member| insert(&mut set, member));
-        let mut other: FixedBitSet = [1, 70, 191].into_iter().collect();
-        assert_eq!((first_common(&set, &other), count_common(&set, &other)), (Some(70), 2));
-        assert_eq!(beyond(&set, &other).collect::<Vec<_>>(), [2, 71]);
-        let mut taken = Vec::new();
-        take(&set, &mut other, |member| taken.push(member));
-        assert_eq!((taken, other.ones().collect::<Vec<_>>()), (vec![70, 191], vec![1]));
-    }
-}
+mod tests;

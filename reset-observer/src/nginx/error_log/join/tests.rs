@@ -6,6 +6,7 @@ use crate::{
 
 mod http2;
 mod late;
+mod plain;
 mod storm;
 mod times;
 

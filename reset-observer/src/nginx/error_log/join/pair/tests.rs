@@ -1,23 +1,17 @@
-use super::{
-    super::rows::{self, Rows},
-    Edges, Found,
-};
+use super::{super::edges::Edges, Found, Pairs};
 
-fn pair(ends_of: &[Vec<usize>], ends: usize) -> Vec<Found> {
-    let mut edges = Edges {
-        ends_of: Rows::empty(ends_of.len(), ends),
-        lines_of: Rows::empty(ends, ends_of.len()),
-        lines: (0..ends_of.len()).collect(),
-        ends: (0..ends).collect(),
-    };
-    for (line, its_ends) in ends_of.iter().enumerate() {
-        for end in its_ends {
-            rows::insert(edges.ends_of.row_mut(line), *end);
-            rows::insert(edges.lines_of.row_mut(*end), line);
-        }
-    }
-    let pairs = super::pair(&edges);
-    (0..ends).map(|end| pairs.of(end)).collect()
+/// What is known of each end: its own line, or else what is known without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Known {
+    Own(usize),
+    Else(Found),
+}
+
+fn pair(pairs: &mut Pairs, ends_of: &[Vec<usize>], ends: usize) -> Vec<Known> {
+    let edges = Edges::of(ends_of, ends);
+    pairs.pair(&edges, |_| true);
+    let own = |end: usize| pairs.own.iter().find(|(_, of)| *of == end).map(|(line, _)| Known::Own(*line));
+    (0..ends).map(|end| own(end).unwrap_or_else(|| Known::Else(pairs.of(&edges, end)))).collect()
 }
 
 /// All largest matchings, each as the line of every end.
@@ -56,22 +50,22 @@ fn graphs() -> impl Iterator<Item = (Vec<Vec<usize>>, usize)> {
 
 #[test]
 fn what_is_found_holds_in_every_largest_matching() {
-    let (mut own, mut among) = (0, 0);
+    let (mut pairs, mut own, mut among) = (Pairs::default(), 0, 0);
     for (ends_of, ends) in graphs() {
         let matchings = largest_matchings(&ends_of, ends);
-        for (end, found) in pair(&ends_of, ends).into_iter().enumerate() {
+        for (end, found) in pair(&mut pairs, &ends_of, ends).into_iter().enumerate() {
             let mut lines = matchings.iter().map(|matching| matching[end]);
             match found {
-                Found::Own(line) => {
+                Known::Own(line) => {
                     own += 1;
                     assert!(lines.all(|one| one == Some(line)), "{ends_of:?} {end} {line}");
                 }
-                Found::Among(some) => {
+                Known::Else(Found::Among(some)) => {
                     among += 1;
                     assert!(lines.all(|one| one.is_some_and(|one| some.contains(&one))), "{ends_of:?} {end} {some:?}");
                 }
-                Found::Nothing => assert!(lines.all(|one| one.is_none()), "{ends_of:?} {end}"),
-                Found::Perhaps => assert!(lines.any(|one| one.is_none()), "{ends_of:?} {end}"),
+                Known::Else(Found::Nothing) => assert!(lines.all(|one| one.is_none()), "{ends_of:?} {end}"),
+                Known::Else(Found::Perhaps) => assert!(lines.any(|one| one.is_none()), "{ends_of:?} {end}"),
             }
         }
     }
@@ -80,21 +74,23 @@ fn what_is_found_holds_in_every_largest_matching() {
 
 #[test]
 fn the_only_way_to_give_every_end_a_line_is_found() {
+    let mut pairs = Pairs::default();
     for (ends_of, ends) in graphs() {
         let matchings = largest_matchings(&ends_of, ends);
         let [only] = &matchings[..] else { continue };
         if ends_of.len() == ends && only.iter().all(Option::is_some) {
-            let own: Vec<_> = only.iter().flatten().map(|line| Found::Own(*line)).collect();
-            assert_eq!(pair(&ends_of, ends), own, "{ends_of:?}");
+            let own: Vec<_> = only.iter().flatten().map(|line| Known::Own(*line)).collect();
+            assert_eq!(pair(&mut pairs, &ends_of, ends), own, "{ends_of:?}");
         }
     }
 }
 
 #[test]
 fn a_thousand_equal_ends_and_lines_are_among_each_other() {
+    let mut pairs = Pairs::default();
     let ends_of = vec![(0..1000).collect::<Vec<_>>(); 1000];
-    let found = pair(&ends_of, 1000);
-    assert!(found.iter().all(|found| matches!(found, Found::Among(lines) if lines.len() == 1000)));
-    let too_few = pair(&ends_of[..999], 1000);
-    assert!(too_few.iter().all(|found| *found == Found::Perhaps));
+    let found = pair(&mut pairs, &ends_of, 1000);
+    assert!(found.iter().all(|found| matches!(found, Known::Else(Found::Among(lines)) if lines.len() == 1000)));
+    let too_few = pair(&mut pairs, &ends_of[..999], 1000);
+    assert!(too_few.iter().all(|found| *found == Known::Else(Found::Perhaps)));
 }

@@ -4,10 +4,10 @@ use super::{Answer, CLOSED, Ending, Expectation, LOG, LineJoiner, RESET, Ticket,
 use crate::record::KernelTime;
 
 /// Numbers that look random, the same in each run.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
