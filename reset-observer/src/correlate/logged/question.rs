@@ -93,7 +93,7 @@ fn received_within(record: &Record, pause: Duration) -> bool {
 }
 
 /// The earliest that nginx may have noticed: a request that was written after the FIN had come fails at once.
-fn first_sign(record: &Record) -> KernelTime {
+pub(super) fn first_sign(record: &Record) -> KernelTime {
     let sent = record.snapshot.and_then(|snapshot| snapshot.first_transmit_at);
     let after_fin = record.state_before.is_some_and(TcpState::fin_received);
     sent.filter(|_| after_fin).map_or(record.at, |sent| sent.min(record.at))

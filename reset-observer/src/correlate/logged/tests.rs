@@ -1,9 +1,12 @@
-use super::*;
+use std::collections::HashSet;
+
+use super::{question::first_sign, *};
 use crate::{
     correlate::Correlator,
     nginx::error_log::line::Kind,
-    record::Snapshot,
+    record::{Event, Snapshot, TcpState},
     sample::{acknowledged, at, fin, from_port, idle, refused, requested, reset, upstream},
+    verdict::Leg,
 };
 
 mod if_logged;

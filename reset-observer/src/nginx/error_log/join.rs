@@ -215,7 +215,7 @@ impl LineJoiner {
         let Expectation { instance, pid, server, .. } = expectation;
         let bucket = self.buckets.entry(Key { instance, pid, server }).or_default();
         let due = expectation.at.after(self.windows.patience).max(found);
-        let due = bucket.expect(Expected { ticket, expectation, due, put_off: false, answered: false }, self.windows);
+        let due = bucket.expect(Expected::new(ticket, expectation, due), self.windows);
         self.next_due = self.next_due.into_iter().chain([due]).min();
         ticket
     }
@@ -267,8 +267,7 @@ impl LineJoiner {
             }
             bucket.forget(now, self.windows, |kind| *self.counts.lines_left.entry(kind).or_default() += 1);
             self.next_due = self.next_due.into_iter().chain(bucket.next_due()).min();
-            self.lines += bucket.lines();
-            self.expected += bucket.expected();
+            (self.lines, self.expected) = (self.lines + bucket.lines(), self.expected + bucket.expected());
             !bucket.is_empty()
         });
         answers.iter().for_each(|(_, answer)| self.counts.add(answer));

@@ -4,7 +4,7 @@ use super::{
     super::line::Kind,
     Answer, Joined, Ticket, Windows,
     edges::Edges,
-    held::{Expected, Held, tick_from},
+    held::{Expected, Held},
     pair::{Found, Pairs},
     rows::BITS,
     shelf::Shelf,
@@ -43,10 +43,10 @@ impl Bucket {
 
     /// Takes an expectation, and gives when it is answered.
     pub(super) fn expect(&mut self, expected: Expected, windows: Windows) -> KernelTime {
-        let due = tick_from(expected.due);
+        let due = expected.due;
         self.make_room(windows);
         self.edges.add_end(expected.span(windows));
-        self.open.push(self.ends.push(expected.expectation.at, Expected { due, ..expected }));
+        self.open.push(self.ends.push(expected.expectation.at, expected));
         self.next_due = self.next_due.into_iter().chain([due]).min();
         due
     }

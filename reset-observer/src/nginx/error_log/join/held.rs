@@ -53,6 +53,11 @@ pub(super) struct Expected {
 }
 
 impl Expected {
+    /// An end that is answered at the first tick from `due` on.
+    pub(super) fn new(ticket: Ticket, expectation: Expectation, due: KernelTime) -> Self {
+        Self { ticket, expectation, due: tick_from(due), put_off: false, answered: false }
+    }
+
     /// Puts the answer off, if the line of an end without one may be among those in a log that was found late.
     pub(super) fn put_off(&mut self, fresh: &[Box<Held>], windows: Windows) -> bool {
         if self.put_off {
@@ -73,6 +78,6 @@ impl Expected {
 }
 
 /// The first tick that is not before `at`.
-pub(super) fn tick_from(at: KernelTime) -> KernelTime {
+fn tick_from(at: KernelTime) -> KernelTime {
     KernelTime(at.0.div_ceil(TICK_NS).saturating_mul(TICK_NS))
 }
