@@ -1,7 +1,7 @@
 //! Clean traffic at full load: everything that happens on a proxy host whose services are well.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -135,11 +135,6 @@ impl Host {
     /// Where nginx takes the clients that leave when they have their response. Those of wrk leave when its time is over,
     /// whatever is under way.
     pub const LEAVERS_PORT: u16 = FRONT_PORT + 1;
-
-    /// Where its servers are.
-    pub fn address(&self) -> IpAddr {
-        self.net.backend_address()
-    }
 
     /// What either nginx logged as an error.
     pub fn errors(&self) -> Vec<String> {

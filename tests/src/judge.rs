@@ -106,6 +106,7 @@ mod tests {
             confidence: "high".to_owned(),
             impact: Some("unknown".to_owned()),
             leg: "upstream".to_owned(),
+            netns: None,
             local: Endpoint { addr: "10.0.0.1".parse().unwrap(), port },
             remote: Endpoint { addr: "10.0.0.2".parse().unwrap(), port: 3000 },
             evidence: Vec::new(),

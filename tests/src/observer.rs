@@ -43,6 +43,9 @@ pub struct Verdict {
     pub impact: Option<String>,
     /// Which side of nginx.
     pub leg: String,
+    /// Inode of the network namespace.
+    #[serde(default)]
+    pub netns: Option<u32>,
     /// This host's end.
     pub local: Endpoint,
     /// The other end.

@@ -13,6 +13,7 @@ fn said(cause: &str, confidence: &str, port: u16) -> Verdict {
         confidence: confidence.to_owned(),
         impact: None,
         leg: "upstream".to_owned(),
+        netns: None,
         local: Endpoint { addr: "10.0.0.1".parse().unwrap(), port },
         remote: Endpoint { addr: "10.0.0.2".parse().unwrap(), port: 3000 },
         evidence: Vec::new(),
