@@ -5,7 +5,7 @@
 
 use crate::{
     correlate::Case,
-    verdict::{Cause, Confidence, Evidence, Impact},
+    verdict::{Cause, Confidence, EvidenceList, Impact},
 };
 
 mod backend;
@@ -30,7 +30,7 @@ pub struct Decision {
     /// What it did to a request.
     pub impact: Impact,
     /// What decided it, strongest first.
-    pub evidence: Vec<Evidence>,
+    pub evidence: EvidenceList,
 }
 
 /// One rule: a decision if it applies.

@@ -193,9 +193,9 @@ impl Pipeline {
         if let Some(settings) = case.connection.shared_settings() {
             self.correlator.note_settings(&case.connection.ends().remote, settings);
         }
-        let verdict = verdict(&case);
-        let episode = self.episodes.take(&case, &verdict);
-        Verdict { episode, ..verdict }
+        let mut verdict = verdict(&case);
+        verdict.episode = self.episodes.take(&case, &verdict);
+        verdict
     }
 
     /// The episodes that were over at the last call of [`Self::due`], each once; after [`Self::flush`], those that went on.
@@ -307,5 +307,7 @@ impl Pipeline {
 fn verdict(case: &Case) -> Verdict {
     let decision = classify(case);
     let advice = advise(case, &decision);
-    Verdict { advice, ..conclude(case, decision) }
+    let mut verdict = conclude(case, decision);
+    verdict.advice = advice;
+    verdict
 }

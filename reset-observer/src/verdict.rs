@@ -127,12 +127,14 @@ pub(crate) use closed_enum;
 
 mod evidence;
 mod id;
+mod list;
 mod part;
 mod raise;
 
 pub use evidence::Evidence;
 pub use id::VerdictId;
-pub use part::{Backend, Bytes, Request, RstPacket, Timing};
+pub use list::{EvidenceList, WouldRaiseList};
+pub use part::{Backend, Bytes, Request, RstFlags, RstPacket, Timing};
 pub use raise::WouldRaise;
 
 /// One end of a connection.
@@ -237,9 +239,11 @@ pub struct Verdict {
     /// The other end.
     pub backend: Option<Backend>,
     /// What decided it, strongest first.
-    pub evidence: Vec<Evidence>,
+    #[serde(with = "list")]
+    pub evidence: EvidenceList,
     /// What would have raised the confidence; empty where it is high.
-    pub would_raise: Vec<WouldRaise>,
+    #[serde(with = "list")]
+    pub would_raise: WouldRaiseList,
     /// The request.
     pub request: Option<Request>,
     /// What to change; `null` where nothing is wrong.

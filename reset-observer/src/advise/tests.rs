@@ -25,7 +25,8 @@ fn case(gap: Duration, settings: Option<UpstreamSettings>) -> Case {
 }
 
 fn said(cause: Cause, gap: Duration, settings: Option<UpstreamSettings>) -> String {
-    let decision = Decision { cause, confidence: Confidence::High, impact: Impact::Unknown, evidence: Vec::new() };
+    let decision =
+        Decision { cause, confidence: Confidence::High, impact: Impact::Unknown, evidence: smallvec::SmallVec::new() };
     advise(&case(gap, settings), &decision).unwrap()
 }
 

@@ -1,11 +1,13 @@
 //! From a case and its decision to the verdict that is shown.
 
+use std::net::IpAddr;
+
 use super::{Decision, raise::would_raise};
 use crate::{
     correlate::{Case, Connection, Logged},
     nginx::error_log::line::Client,
     record::{Event, Packet, Record, Snapshot, TcpState},
-    verdict::{Backend, Bytes, Request, RstPacket, Signal, Timing, Verdict, VerdictId},
+    verdict::{Backend, Bytes, Request, RstFlags, RstPacket, Signal, Timing, Verdict, VerdictId},
 };
 
 /// Says everything known about one connection. Advice and request are added by the rooms that know them.
@@ -49,10 +51,24 @@ pub fn conclude(case: &Case, decision: Decision) -> Verdict {
 fn request(case: &Case) -> Option<Request> {
     let Logged::Line(line) = &case.logged else { return None };
     let client = match line.client.as_ref()? {
-        Client::Ip(address) => address.to_string(),
+        Client::Ip(address) => text(*address),
         Client::Unix => "unix:".into(),
     };
     Some(Request { line: line.request.clone()?, client, host: line.host.clone() })
+}
+
+/// An IPv4 address is put together by hand: formatting it takes longer than all else of a request.
+fn text(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if index > 0 {
+            text.push('.');
+        }
+        let digits = [100, 10, 1].into_iter().filter(|unit| octet >= *unit || *unit == 1);
+        text.extend(digits.map(|unit| char::from(b'0' + octet / unit % 10)));
+    }
+    text
 }
 
 fn signal(case: &Case) -> Signal {
@@ -88,8 +104,8 @@ fn backend(peer: &Connection) -> Backend {
 }
 
 fn rst_packet(packet: Packet) -> RstPacket {
-    let flags = if packet.ack.is_some() { "RA" } else { "R" };
-    RstPacket { flags: flags.into(), ttl: packet.ttl, syn_ack_ttl: packet.syn_ack_ttl, window: packet.window }
+    let flags = if packet.ack.is_some() { RstFlags::ResetAck } else { RstFlags::Reset };
+    RstPacket { flags, ttl: packet.ttl, syn_ack_ttl: packet.syn_ack_ttl, window: packet.window }
 }
 
 fn timing(case: &Case, decisive: Option<&Record>) -> Timing {
@@ -115,5 +131,19 @@ fn bytes(snapshot: &Snapshot) -> Bytes {
         acked: snapshot.bytes_acked,
         received: snapshot.bytes_received,
         unacked: snapshot.unacked.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_told_as_the_standard_library_does() {
+        for octet in 0..=u8::MAX {
+            let address = IpAddr::from([octet, 255 - octet, 0, octet]);
+            assert_eq!(text(address), address.to_string());
+        }
+        assert_eq!(text("fd00::1".parse().unwrap()), "fd00::1");
     }
 }

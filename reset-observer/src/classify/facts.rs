@@ -270,9 +270,9 @@ impl<'a> Facts<'a> {
         if closed.state_before == Some(TcpState::SynSent) {
             return since(connection.opened_at()).is_some_and(|waited| is_one_of(&settings.connect_timeouts, waited));
         }
-        let timeouts = [settings.read_timeouts.as_slice(), &settings.send_timeouts].concat();
+        let timeouts = settings.read_timeouts.iter().chain(&settings.send_timeouts);
         let sent = since(self.snapshot.and_then(|snapshot| snapshot.first_transmit_at));
-        sent.is_some_and(|waited| is_one_of(&timeouts, waited))
+        sent.is_some_and(|waited| is_one_of(timeouts, waited))
     }
 
     /// What it did to a request. Whether nginx tried again is not in the kernel.
@@ -289,8 +289,8 @@ impl<'a> Facts<'a> {
 
 /// nginx's timers fire in the turn of its event loop after they are due. The request may have been sent a little before
 /// the timer was set.
-fn is_one_of(timeouts: &[Duration], waited: Duration) -> bool {
-    timeouts.iter().any(|timeout| {
+fn is_one_of<'a>(timeouts: impl IntoIterator<Item = &'a Duration>, waited: Duration) -> bool {
+    timeouts.into_iter().any(|timeout| {
         let late = TIMER_LATE.max(timeout.mul_f64(TIMER_LATE_SHARE));
         waited + TIMER_EARLY >= *timeout && waited <= *timeout + late
     })

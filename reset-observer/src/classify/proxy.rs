@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use smallvec::smallvec;
+
 use super::{Decision, facts::Facts};
 use crate::{
     record::{Event, TcpState},
@@ -33,7 +35,7 @@ pub(super) fn refused_in_turns(facts: &Facts<'_>) -> Option<Decision> {
     if !refused || !facts.case.server.accepts_between {
         return None;
     }
-    let evidence = vec![Evidence::HandshakeRefused, Evidence::ServedInBetween];
+    let evidence = smallvec![Evidence::HandshakeRefused, Evidence::ServedInBetween];
     let impact = facts.impact();
     Some(Decision { cause: Cause::ConnectionLimit, confidence: Confidence::Medium, impact, evidence })
 }
@@ -43,7 +45,7 @@ pub(super) fn handshake_refused(facts: &Facts<'_>) -> Option<Decision> {
     if !facts.reset_received() || facts.state() != Some(TcpState::SynSent) {
         return None;
     }
-    let evidence = vec![Evidence::HandshakeRefused];
+    let evidence = smallvec![Evidence::HandshakeRefused];
     let impact = facts.impact();
     Some(Decision { cause: Cause::ConnectionRefused, confidence: Confidence::High, impact, evidence })
 }

@@ -3,13 +3,13 @@
 use super::{Decision, facts::Facts};
 use crate::{
     correlate::{Case, Logged},
-    verdict::{Cause, Confidence, Leg, WouldRaise},
+    verdict::{Cause, Confidence, Leg, WouldRaise, WouldRaiseList},
 };
 
 /// Nothing where the confidence is high already.
-pub(super) fn would_raise(case: &Case, decision: &Decision) -> Vec<WouldRaise> {
+pub(super) fn would_raise(case: &Case, decision: &Decision) -> WouldRaiseList {
     if decision.confidence == Confidence::High {
-        return Vec::new();
+        return WouldRaiseList::new();
     }
     let (facts, cause) = (Facts::of(case), decision.cause);
     [

@@ -34,13 +34,15 @@ pub struct Episodes {
     late: Duration,
     open: BTreeMap<SocketAddr, Open>,
     ended: Vec<Episode>,
+    /// None of those that go on is over before this; `None` if nothing goes on.
+    soonest: Option<KernelTime>,
 }
 
 impl Episodes {
     /// For verdicts that wait `settle` for corroboration.
     #[must_use]
     pub fn new(settle: Duration) -> Self {
-        Self { late: settle * LATEST_WINDOWS, open: BTreeMap::new(), ended: Vec::new() }
+        Self { late: settle * LATEST_WINDOWS, open: BTreeMap::new(), ended: Vec::new(), soonest: None }
     }
 
     /// Takes a case and its verdict, and gives the name of the episode that it belongs to, if any.
@@ -54,7 +56,9 @@ impl Episodes {
             self.make_room(server);
             let open = self.open.entry(server).or_insert_with(|| Open::new(server, verdict));
             open.add(case, verdict);
-            return Some(open.id.clone());
+            let (id, deadline) = (open.id.clone(), deadline(open, self.late));
+            self.look_at(deadline);
+            return Some(id);
         }
         let open = self.open.get_mut(&server)?;
         if belongs(open, case, verdict) {
@@ -62,8 +66,17 @@ impl Episodes {
             return Some(open.id.clone());
         }
         let served = case.connection.snapshot().is_some_and(|snapshot| snapshot.bytes_received > 0);
-        case.connection.opened_at().filter(|_| served).into_iter().for_each(|opened| open.note_back(opened));
+        if let Some(opened) = case.connection.opened_at().filter(|_| served) {
+            open.note_back(opened);
+            let deadline = deadline(open, self.late);
+            self.look_at(deadline);
+        }
         None
+    }
+
+    /// One of them is over at this time, as it stands.
+    fn look_at(&mut self, deadline: KernelTime) {
+        self.soonest = Some(self.soonest.map_or(deadline, |soonest| soonest.min(deadline)));
     }
 
     /// A sign that comes after the server was back, or long after the last one, is of another episode.
@@ -85,25 +98,21 @@ impl Episodes {
         self.ended.extend(self.open.remove(&server).map(Open::close));
     }
 
-    fn deadline(&self, open: &Open) -> KernelTime {
-        match open.back {
-            Some(back) => back.after(self.late),
-            None => open.to.after(QUIET + self.late),
-        }
-    }
-
     /// When [`Self::poll`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<KernelTime> {
         let now = (!self.ended.is_empty()).then_some(KernelTime(0));
-        self.open.values().map(|open| self.deadline(open)).chain(now).min()
+        self.open.values().map(|open| deadline(open, self.late)).chain(now).min()
     }
 
     /// The episodes that are over by `now`, in the order in which they began.
     pub fn poll(&mut self, now: KernelTime) -> Vec<Episode> {
-        let due: Vec<SocketAddr> =
-            self.open.iter().filter(|(_, open)| self.deadline(open) <= now).map(|(server, _)| *server).collect();
-        due.into_iter().for_each(|server| self.end(server));
+        if self.soonest.is_some_and(|soonest| soonest <= now) {
+            let over = self.open.iter().filter(|(_, open)| deadline(open, self.late) <= now);
+            let over: Vec<SocketAddr> = over.map(|(server, _)| *server).collect();
+            over.into_iter().for_each(|server| self.end(server));
+            self.soonest = self.open.values().map(|open| deadline(open, self.late)).min();
+        }
         let mut ended = std::mem::take(&mut self.ended);
         ended.sort_by(|one, other| (one.from, &one.id).cmp(&(other.from, &other.id)));
         ended
@@ -112,6 +121,14 @@ impl Episodes {
     /// All that go on, as they are: the end of a session.
     pub fn flush(&mut self) -> Vec<Episode> {
         self.poll(KernelTime(u64::MAX))
+    }
+}
+
+/// When it is over, as it stands.
+fn deadline(open: &Open, late: Duration) -> KernelTime {
+    match open.back {
+        Some(back) => back.after(late),
+        None => open.to.after(QUIET + late),
     }
 }
 

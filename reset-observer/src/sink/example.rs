@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use smallvec::smallvec;
+
 use crate::{
     container::{Container, Pod, Runtime},
     episode::{Away, Episode},
     record::{KernelTime, TcpState},
     sink::clock::WallClock,
     verdict::{
-        Bytes, Cause, Confidence, Endpoint, Evidence, Impact, Leg, ProcessLabel, Request, Role, RstPacket, Signal,
-        Timing, UpstreamLabel, Verdict, VerdictId,
+        Bytes, Cause, Confidence, Endpoint, Evidence, EvidenceList, Impact, Leg, ProcessLabel, Request, Role, RstFlags,
+        RstPacket, Signal, Timing, UpstreamLabel, Verdict, VerdictId, WouldRaiseList,
     },
 };
 
@@ -63,11 +65,11 @@ pub(crate) fn verdict() -> Verdict {
             rtt_min_us: Some(58),
         },
         bytes: Some(Bytes { sent: 146, acked: 73, received: 126, unacked: 73 }),
-        rst: Some(RstPacket { flags: "R".into(), ttl: 64, syn_ack_ttl: Some(63), window: 0 }),
+        rst: Some(RstPacket { flags: RstFlags::Reset, ttl: 64, syn_ack_ttl: Some(63), window: 0 }),
         reset_reason: None,
         backend: None,
-        evidence: vec![Evidence::FinSeen, Evidence::FlightNeverAcked, Evidence::IdleMatchesLearnedTimeout],
-        would_raise: Vec::new(),
+        evidence: smallvec![Evidence::FinSeen, Evidence::FlightNeverAcked, Evidence::IdleMatchesLearnedTimeout],
+        would_raise: WouldRaiseList::new(),
         request: Some(Request { line: "GET /ok HTTP/1.1".into(), client: "127.0.0.1".into(), host: Some("x".into()) }),
         advice: Some("set keepalive_timeout 800ms in upstream backend".into()),
         episode: None,
@@ -90,7 +92,7 @@ pub(crate) fn bare_verdict() -> Verdict {
         timing: Timing::default(),
         bytes: None,
         rst: None,
-        evidence: Vec::new(),
+        evidence: EvidenceList::new(),
         request: None,
         advice: None,
         ..verdict()

@@ -1,6 +1,6 @@
 //! The numbers of a verdict, and who was at its ends.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,11 +32,21 @@ pub struct Bytes {
     pub unacked: u64,
 }
 
+closed_enum! {
+    /// TCP flags of a reset.
+    RstFlags {
+        /// Without an acknowledgement.
+        Reset = "R",
+        /// With one.
+        ResetAck = "RA",
+    }
+}
+
 /// The reset packet itself, where the kernel lets us see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RstPacket {
-    /// TCP flags: `R`, or `RA` with an acknowledgement.
-    pub flags: String,
+    /// TCP flags.
+    pub flags: RstFlags,
     /// TTL or hop limit on arrival.
     pub ttl: u8,
     /// TTL or hop limit of the connection's SYN-ACK.

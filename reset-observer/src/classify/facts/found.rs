@@ -4,15 +4,20 @@ use super::Facts;
 use crate::{
     classify::Decision,
     record::Exit,
-    verdict::{Cause, Confidence, Evidence, Impact},
+    verdict::{Cause, Confidence, Evidence, EvidenceList, Impact},
 };
 
 impl Facts<'_> {
     /// Everything found, strongest first.
-    pub(in crate::classify) fn evidence(&self) -> Vec<Evidence> {
+    pub(in crate::classify) fn evidence(&self) -> EvidenceList {
+        self.evidence_after(None)
+    }
+
+    /// The same after what only a rule itself knows.
+    fn evidence_after(&self, first: Option<Evidence>) -> EvidenceList {
         let exit = self.peer_exit();
         let gap_far = self.idle_timeout().zip(self.idle_before_request());
-        [
+        let found = [
             (exit.is_some_and(|exit| !exit.in_good_order()), Evidence::LocalProcessCrashed),
             (exit.is_some_and(Exit::in_good_order), Evidence::LocalProcessEnded),
             (self.fin_seen(), Evidence::FinSeen),
@@ -46,10 +51,9 @@ impl Facts<'_> {
             (self.case.server.refused, Evidence::ServerRefused),
             (self.case.server.cut_many(), Evidence::CutTogether),
             (self.sent_in_vain() && self.case.server.silent, Evidence::ServerSilent),
-        ]
-        .into_iter()
-        .filter_map(|(found, evidence)| found.then_some(evidence))
-        .collect()
+        ];
+        let found = found.into_iter().filter_map(|(found, evidence)| found.then_some(evidence));
+        first.into_iter().chain(found).collect()
     }
 
     /// A decision with everything found as its evidence.
@@ -64,7 +68,7 @@ impl Facts<'_> {
         cause: Cause,
         confidence: Confidence,
     ) -> Option<Decision> {
-        let evidence = std::iter::once(first).chain(self.evidence()).collect();
+        let evidence = self.evidence_after(Some(first));
         Some(Decision { cause, confidence, impact: self.impact(), evidence })
     }
 

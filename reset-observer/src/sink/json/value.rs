@@ -4,11 +4,12 @@
 use std::{net::IpAddr, sync::Arc};
 
 use serde::Serialize;
+use smallvec::{Array, SmallVec};
 
 use crate::{
     container::Runtime,
     record::TcpState,
-    verdict::{Cause, Confidence, Evidence, Impact, Leg, Role, Signal, VerdictId, WouldRaise},
+    verdict::{Cause, Confidence, Evidence, Impact, Leg, Role, RstFlags, Signal, VerdictId, WouldRaise},
 };
 
 /// What can be written into a line.
@@ -49,7 +50,7 @@ macro_rules! by_serde {
     )+ };
 }
 
-by_serde!(u8, u16, u32, u64, f64, IpAddr, VerdictId, Role, Runtime, TcpState);
+by_serde!(u8, u16, u32, u64, f64, Role, Runtime, TcpState);
 
 fn by_serde<T: Serialize + ?Sized>(value: &T, line: &mut Vec<u8>) {
     serde_json::to_writer(line, value).expect("numbers and texts can be written, and there is always room in a vector");
@@ -60,25 +61,42 @@ macro_rules! names {
     ($($type:ty),+) => { $(
         impl Value for $type {
             fn write(&self, line: &mut Vec<u8>) {
-                quoted(self.as_str(), line);
+                quoted(self.as_str().as_bytes(), line);
             }
         }
     )+ };
 }
 
-names!(Cause, Confidence, Impact, Signal, Leg, Evidence, WouldRaise);
+names!(Cause, Confidence, Impact, Signal, Leg, Evidence, WouldRaise, RstFlags);
 
-fn quoted(text: &str, line: &mut Vec<u8>) {
+fn quoted(text: &[u8], line: &mut Vec<u8>) {
     line.push(b'"');
-    line.extend_from_slice(text.as_bytes());
+    line.extend_from_slice(text);
     line.push(b'"');
+}
+
+impl Value for VerdictId {
+    fn write(&self, line: &mut Vec<u8>) {
+        quoted(&self.digits(), line);
+    }
+}
+
+impl Value for IpAddr {
+    fn write(&self, line: &mut Vec<u8>) {
+        let Self::V4(address) = self else { return by_serde(self, line) };
+        for (octet, before) in address.octets().into_iter().zip(*b"\"...") {
+            line.push(before);
+            octet.write(line);
+        }
+        line.push(b'"');
+    }
 }
 
 impl Value for str {
     fn write(&self, line: &mut Vec<u8>) {
         // Not `any`: without an early end many bytes are looked at in one instruction.
         let escaped = self.bytes().fold(false, |found, byte| found | matches!(byte, 0..=0x1f | b'"' | b'\\'));
-        if escaped { by_serde(self, line) } else { quoted(self, line) }
+        if escaped { by_serde(self, line) } else { quoted(self.as_bytes(), line) }
     }
 }
 
@@ -103,7 +121,7 @@ impl<T: Value> Value for Option<T> {
     }
 }
 
-impl<T: Value> Value for Vec<T> {
+impl<A: Array<Item: Value>> Value for SmallVec<A> {
     fn write(&self, line: &mut Vec<u8>) {
         line.push(b'[');
         for (index, value) in self.iter().enumerate() {

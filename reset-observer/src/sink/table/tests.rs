@@ -95,7 +95,10 @@ fn where_to_read_more_is_said_once_for_each_cause_and_not_to_a_pipe() {
 
 #[test]
 fn what_would_have_made_it_surer_is_said() {
-    let unsure = Verdict { would_raise: vec![WouldRaise::ErrorLog, WouldRaise::ClientSide], ..example::verdict() };
+    let unsure = Verdict {
+        would_raise: smallvec::smallvec![WouldRaise::ErrorLog, WouldRaise::ClientSide],
+        ..example::verdict()
+    };
     let text = shown(Look::PLAIN, |table| table.verdict(&unsure).unwrap());
     assert!(text.contains("    surer with: nginx's error log; the clients' connections in view\n"), "{text}");
 }

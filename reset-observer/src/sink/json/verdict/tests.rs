@@ -7,7 +7,7 @@ use crate::{
     container::Runtime,
     record::{KernelTime, TcpState},
     sink::example,
-    verdict::{Cause, Confidence, Evidence, Impact, Leg, Role, Signal, VerdictId, WouldRaise},
+    verdict::{Cause, Confidence, Evidence, Impact, Leg, Role, RstFlags, Signal, VerdictId, WouldRaise},
 };
 
 /// Texts with all that JSON escapes, in part of them.
@@ -56,7 +56,7 @@ fn timing() -> impl Strategy<Value = Timing> {
 }
 
 fn rst() -> impl Strategy<Value = Option<RstPacket>> {
-    of((text(), any::<u8>(), any::<Option<u8>>(), any::<u16>())
+    of((select(RstFlags::ALL), any::<u8>(), any::<Option<u8>>(), any::<u16>())
         .prop_map(|(flags, ttl, syn_ack_ttl, window)| RstPacket { flags, ttl, syn_ack_ttl, window }))
 }
 
@@ -86,7 +86,7 @@ fn bytes() -> impl Strategy<Value = Option<Bytes>> {
 fn said() -> impl Strategy<Value = Verdict> {
     let states = (1..=12).filter_map(TcpState::from_u8).collect::<Vec<_>>();
     let (evidence, would) = (select(Evidence::ALL), select(WouldRaise::ALL));
-    let lists = (prop::collection::vec(evidence, 0..6), prop::collection::vec(would, 0..4));
+    let lists = (prop::collection::vec(evidence, 0..20), prop::collection::vec(would, 0..4));
     let enums =
         (select(Cause::ALL), select(Confidence::ALL), select(Impact::ALL), select(Signal::ALL), select(Leg::ALL));
     (any::<u64>(), enums, of(select(states)), any::<Option<u32>>(), lists, of(text()), of(text())).prop_map(
@@ -103,8 +103,8 @@ fn said() -> impl Strategy<Value = Verdict> {
                 leg,
                 tcp_state,
                 netns,
-                evidence,
-                would_raise,
+                evidence: evidence.into(),
+                would_raise: would_raise.into(),
                 advice,
                 episode,
                 ..example::bare_verdict()
