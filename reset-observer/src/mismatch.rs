@@ -21,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sides {
     /// The server, and its upstream block.
-    pub upstream: Arc<UpstreamLabel>,
+    pub upstream: UpstreamLabel,
     /// How long the backend keeps them, as learned.
     pub backend: IdleTimeout,
     /// The usual round trip to the backend, where known.

@@ -8,7 +8,7 @@ use crate::{
     sample::{
         acknowledged, at, exit_close, fin, from_port, idle, peer_reset, proxy, refused, requested, reset, upstream,
     },
-    verdict::Leg,
+    verdict::{Evidence, Leg},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ fn ms(ms: u64) -> Duration {
 fn sides(value: u64, settings: Option<UpstreamSettings>) -> Sides {
     let upstream = UpstreamLabel { name: Some("backend".into()), server: server().to_string() };
     Sides {
-        upstream: upstream.into(),
+        upstream,
         backend: learned(value, 3),
         round_trip: Some(ms(2)),
         expected: None,

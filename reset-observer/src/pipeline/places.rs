@@ -1,12 +1,12 @@
 //! Who says whose a record is, and what servers are called: nginx's processes on this host, or a recording.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use crate::{
     attribute::{Attributed, Attributor},
     nginx::{configurations::Configurations, upstream_settings::UpstreamSettings},
     record::{KernelTime, ProcessEvent, Record},
-    recording::tape::{MAX_NAMES, Name, Names},
+    recording::tape::{Name, Names},
     verdict::{Leg, UpstreamLabel},
 };
 
@@ -22,8 +22,6 @@ pub(super) enum Places {
 #[derive(Debug, Default)]
 pub(super) struct RecordedNames {
     names: Names,
-    /// Labels of servers that it said nothing of, which are asked for again and again.
-    unnamed: HashMap<SocketAddr, Arc<UpstreamLabel>>,
     /// Of the configurations.
     pub(super) revision: Option<u64>,
 }
@@ -37,13 +35,6 @@ impl RecordedNames {
     /// all of nginx said of the server.
     fn get(&self, worker: Option<u32>, remote: SocketAddr) -> Option<&Name> {
         self.names.get(worker, remote).or_else(|| self.names.get(None, remote))
-    }
-
-    fn unnamed(&mut self, remote: SocketAddr) -> Arc<UpstreamLabel> {
-        if self.unnamed.len() >= MAX_NAMES {
-            self.unnamed.clear();
-        }
-        Arc::clone(self.unnamed.entry(remote).or_insert_with(|| Arc::new(unnamed(remote))))
     }
 }
 
@@ -119,21 +110,18 @@ impl Places {
         match self {
             Self::Live(attributor) => attributor.upstream(worker, remote),
             Self::Recorded(names) => {
-                names.get(Some(worker), remote).cloned().unwrap_or_else(|| (Some(names.unnamed(remote)), None))
+                names.get(Some(worker), remote).cloned().unwrap_or_else(|| (Some(Arc::new(unnamed(remote))), None))
             }
         }
     }
 
-    pub(super) fn name_server(&mut self, remote: SocketAddr) -> (Arc<UpstreamLabel>, Option<Arc<UpstreamSettings>>) {
+    pub(super) fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
         match self {
-            Self::Live(attributor) => {
-                let (label, settings) = attributor.name_server(remote);
-                (Arc::new(label), settings)
-            }
-            Self::Recorded(names) => {
-                let (label, settings) = names.get(None, remote).cloned().unwrap_or_default();
-                (label.unwrap_or_else(|| names.unnamed(remote)), settings)
-            }
+            Self::Live(attributor) => attributor.name_server(remote),
+            Self::Recorded(names) => match names.get(None, remote).cloned() {
+                Some((label, settings)) => (label.map_or_else(|| unnamed(remote), Arc::unwrap_or_clone), settings),
+                None => (unnamed(remote), None),
+            },
         }
     }
 }

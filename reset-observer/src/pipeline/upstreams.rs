@@ -14,10 +14,10 @@ use crate::{
 
 impl Pipeline {
     /// The name of a server as verdicts give it, and what counts for it, where the instances of nginx agree.
-    pub fn name_server(&mut self, remote: SocketAddr) -> (Arc<UpstreamLabel>, Option<Arc<UpstreamSettings>>) {
+    pub fn name_server(&mut self, remote: SocketAddr) -> (UpstreamLabel, Option<Arc<UpstreamSettings>>) {
         let (label, settings) = self.places.name_server(remote);
         if let Some(tape) = &mut self.tape {
-            tape.named(None, remote, &(Some(Arc::clone(&label)), settings.clone()));
+            tape.named(None, remote, &(Some(Arc::new(label.clone())), settings.clone()));
         }
         (label, settings)
     }

@@ -78,7 +78,7 @@ impl From<&Sides> for Upstream {
     fn from(sides: &Sides) -> Self {
         let backend = &sides.backend;
         Self {
-            upstream: UpstreamLabel::clone(&sides.upstream),
+            upstream: sides.upstream.clone(),
             learned_timeout: LearnedTimeout {
                 value_ms: milliseconds(backend.value),
                 spread_ms: milliseconds(backend.spread),

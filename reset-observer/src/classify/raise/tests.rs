@@ -22,7 +22,7 @@ fn raised(events: impl IntoIterator<Item = Attributed>, logged: Logged) -> (Caus
     let case = cases.iter_mut().find(|case| case.connection.ends().local == proxy()).expect("a case");
     case.logged = logged;
     let decision = classify(case);
-    (decision.cause, would_raise(case, &decision))
+    (decision.cause, would_raise(case, &decision).to_vec())
 }
 
 #[test]

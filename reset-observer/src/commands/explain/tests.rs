@@ -132,8 +132,12 @@ fn a_page_speaks_of_every_directive_that_its_advice_names() {
     let mut said = 0;
     for cause in Cause::ALL {
         for case in cases() {
-            let decision =
-                Decision { cause: *cause, confidence: Confidence::High, impact: Impact::Unknown, evidence: Vec::new() };
+            let decision = Decision {
+                cause: *cause,
+                confidence: Confidence::High,
+                impact: Impact::Unknown,
+                evidence: smallvec::SmallVec::new(),
+            };
             let advice = advise(&case, &decision).unwrap_or_default();
             for name in words(&advice).filter(|word| is_directive(word)) {
                 said += 1;

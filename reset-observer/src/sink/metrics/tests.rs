@@ -22,7 +22,7 @@ mod exposition;
 fn sides(server: &str, settings: Option<UpstreamSettings>) -> Sides {
     let backend = IdleTimeout { value: Duration::from_millis(5001), spread: Duration::from_millis(3), samples: 3 };
     let upstream = UpstreamLabel { name: None, server: server.into() };
-    Sides { upstream: upstream.into(), backend, round_trip: None, expected: None, settings: settings.map(Arc::new) }
+    Sides { upstream, backend, round_trip: None, expected: None, settings: settings.map(Arc::new) }
 }
 
 fn metrics() -> Metrics {
@@ -165,7 +165,7 @@ fn both_sides_of_a_server_show_under_the_name_it_has_now_and_no_other() {
     metrics.set_upstreams(&[sides(server, None)]);
     assert!(!metrics.encode().contains("keepalive_mismatch{"), "nginx's side is not known");
     let named = |settings| Sides {
-        upstream: UpstreamLabel { name: Some("backend".into()), server: server.into() }.into(),
+        upstream: UpstreamLabel { name: Some("backend".into()), server: server.into() },
         ..sides(server, Some(settings))
     };
     metrics.set_upstreams(&[named(configured())]);

@@ -11,13 +11,7 @@ use crate::{
 fn news(change: Change, settings: Option<UpstreamSettings>) -> UpstreamNews {
     let backend = IdleTimeout { value: Duration::from_millis(501), spread: Duration::from_millis(2), samples: 3 };
     let upstream = UpstreamLabel { name: Some("backend".into()), server: "10.99.2.1:3000".into() };
-    let sides = Sides {
-        upstream: upstream.into(),
-        backend,
-        round_trip: None,
-        expected: None,
-        settings: settings.map(Arc::new),
-    };
+    let sides = Sides { upstream, backend, round_trip: None, expected: None, settings: settings.map(Arc::new) };
     UpstreamNews::new(KernelTime(3_432_611_000), &News { sides, change })
 }
 
