@@ -136,7 +136,7 @@ fn a_page_speaks_of_every_directive_that_its_advice_names() {
                 cause: *cause,
                 confidence: Confidence::High,
                 impact: Impact::Unknown,
-                evidence: Default::default(),
+                evidence: smallvec::SmallVec::new(),
             };
             let advice = advise(&case, &decision).unwrap_or_default();
             for name in words(&advice).filter(|word| is_directive(word)) {
