@@ -21,7 +21,7 @@ mod reuse;
 mod server;
 mod servers;
 
-use agenda::Agenda;
+use agenda::{Agenda, MEMORY_WINDOWS, deadline, stands};
 pub use connection::Connection;
 pub(crate) use connection::LONG_DUE;
 use connections::{Connections, Slot};
@@ -42,14 +42,6 @@ use crate::{
     record::{Event, Fate, KernelTime, ProcessEvent},
     resets::ResetTotals,
 };
-
-/// A harmless-looking end waits this many settle windows: a worker that was held up may still write a request into
-/// the closed connection, and then it was a race.
-const QUIET_WINDOWS: u32 = 5;
-
-/// A connection that was judged is remembered for this many settle windows more, as the other end of another one, and
-/// so that what follows on it does not count as a new one.
-const MEMORY_WINDOWS: u32 = 10;
 
 /// A process that the out-of-memory killer chose may take this long to die.
 const OOM_WITHIN: Duration = Duration::from_secs(30);
@@ -286,20 +278,6 @@ impl Correlator {
         self.resets.read(kernel, decode);
         self.resets
     }
-}
-
-/// Whether the connection in this place is to be looked at at this time.
-fn stands(connections: &Connections, settle: Duration, at: KernelTime, slot: Slot) -> bool {
-    connections.get(slot).is_some_and(|known| deadline(known, settle) == at)
-}
-
-fn deadline(connection: &Connection, settle: Duration) -> KernelTime {
-    let windows = match (connection.is_judged(), connection.is_quiet()) {
-        (true, _) => MEMORY_WINDOWS,
-        (false, true) => QUIET_WINDOWS,
-        (false, false) => 1,
-    };
-    connection.waiting_since().after(settle * windows)
 }
 
 #[cfg(test)]

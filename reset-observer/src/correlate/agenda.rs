@@ -1,9 +1,20 @@
 //! When each connection is next to be looked at.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
-use super::connections::Slot;
+use super::{
+    Connection,
+    connections::{Connections, Slot},
+};
 use crate::record::KernelTime;
+
+/// A harmless-looking end waits this many settle windows: a worker that was held up may still write a request into
+/// the closed connection, and then it was a race.
+const QUIET_WINDOWS: u32 = 5;
+
+/// A connection that was judged is remembered for this many settle windows more, as the other end of another one, and
+/// so that what follows on it does not count as a new one.
+pub(super) const MEMORY_WINDOWS: u32 = 10;
 
 /// Plans that were changed are cleared out once there are so many for each that stands, and this many more.
 const STALE_FOR_EACH: usize = 4;
@@ -39,4 +50,19 @@ impl Agenda {
         self.first().filter(|(at, _)| *at <= now)?;
         self.0.pop().map(|Reverse(plan)| plan)
     }
+}
+
+/// Whether the connection in this place is to be looked at at this time.
+pub(super) fn stands(connections: &Connections, settle: Duration, at: KernelTime, slot: Slot) -> bool {
+    connections.get(slot).is_some_and(|known| deadline(known, settle) == at)
+}
+
+/// When a connection is next to be looked at: to be judged, or once it was, to be forgotten.
+pub(super) fn deadline(connection: &Connection, settle: Duration) -> KernelTime {
+    let windows = match (connection.is_judged(), connection.is_quiet()) {
+        (true, _) => MEMORY_WINDOWS,
+        (false, true) => QUIET_WINDOWS,
+        (false, false) => 1,
+    };
+    connection.waiting_since().after(settle * windows)
 }

@@ -114,19 +114,19 @@ impl Connection {
             self.outstanding_at.get_or_insert(record.at);
         }
         match record.event {
-            Event::FinReceived => self.fin.get_or_insert_with(|| record),
-            Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert_with(|| record),
-            Event::ClosedUnacked => self.given_up.get_or_insert_with(|| record),
+            Event::FinReceived => self.fin.get_or_insert(record),
+            Event::ExitClose | Event::ListenerExit => self.exit_close.get_or_insert(record),
+            Event::ClosedUnacked => self.given_up.get_or_insert(record),
             // The kernel's own reason: a close that comes with it is only its consequence.
             Event::Failed { .. } => self.given_up.insert(record),
             // No end of a connection: the correlator keeps it away.
             Event::Retransmitted => return,
-            Event::ResetReceived => self.reset.get_or_insert_with(|| record),
+            Event::ResetReceived => self.reset.get_or_insert(record),
             Event::ResetSent { data_after_close, .. } => {
                 if data_after_close {
                     self.retract_reset(resets);
                 }
-                self.sent.get_or_insert_with(|| record)
+                self.sent.get_or_insert(record)
             }
         };
     }

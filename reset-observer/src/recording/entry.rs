@@ -161,18 +161,23 @@ pub fn write(entry: &Entry<'_>, to: &mut Vec<u8>) -> Result<()> {
             to.extend_from_slice(&at.0.to_le_bytes());
         }
         Entry::Placing(placing) => sized(PLACING, &serde_json::to_vec(placing)?, to)?,
-        Entry::Context(context) => match &**context {
-            Context::Line { log, written, line } => sized(LINE, &postcard::to_stdvec(&(log, written, line))?, to)?,
-            Context::News { at, revision } => {
-                to.push(NEWS);
-                to.extend_from_slice(&at.0.to_le_bytes());
-                to.push(u8::from(revision.is_some()));
-                to.extend_from_slice(&revision.unwrap_or_default().to_le_bytes());
-            }
-            context => sized(CONTEXT, &serde_json::to_vec(context)?, to)?,
-        },
+        Entry::Context(context) => write_context(context, to)?,
     }
     Ok(())
+}
+
+fn write_context(context: &Context, to: &mut Vec<u8>) -> Result<()> {
+    if let Context::Line { log, written, line } = context {
+        return sized(LINE, &postcard::to_stdvec(&(log, written, line))?, to);
+    }
+    if let Context::News { at, revision } = context {
+        to.push(NEWS);
+        to.extend_from_slice(&at.0.to_le_bytes());
+        to.push(u8::from(revision.is_some()));
+        to.extend_from_slice(&revision.unwrap_or_default().to_le_bytes());
+        return Ok(());
+    }
+    sized(CONTEXT, &serde_json::to_vec(context)?, to)
 }
 
 fn sized(tag: u8, bytes: &[u8], to: &mut Vec<u8>) -> Result<()> {

@@ -26,6 +26,7 @@ pub(super) struct Bucket {
     lines: Shelf<Box<Held>>,
     edges: Edges,
     /// Lines of which an end may not have been told yet.
+    #[expect(clippy::vec_box, reason = "a line is long, and goes from here to its place as it is")]
     fresh: Vec<Box<Held>>,
     /// When the first of these was written, at the latest.
     first_fresh: Option<KernelTime>,

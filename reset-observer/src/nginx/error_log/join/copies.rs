@@ -11,12 +11,15 @@ use crate::record::KernelTime;
 /// Lines remembered at a time.
 const MAX_REMEMBERED: usize = 8192;
 
+/// How often a line was seen in each file.
+type Times = SmallVec<[(u32, u32); 2]>;
+
 /// Which lines were seen in which log.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     hasher: RandomState,
     /// How often each line was seen in each file of its instance.
-    seen: HashMap<(u64, u64), SmallVec<[(u32, u32); 2]>>,
+    seen: HashMap<(u64, u64), Times>,
     order: VecDeque<(KernelTime, (u64, u64))>,
 }
 
@@ -28,7 +31,7 @@ impl Copies {
         let key = (log.instance, self.hash(line));
         let files = self.seen.entry(key).or_insert_with(|| {
             self.order.push_back((at, key));
-            SmallVec::new()
+            Times::new()
         });
         let elsewhere = files.iter().filter(|(file, _)| *file != log.file).map(|(_, times)| *times).max();
         let here = match files.iter_mut().find(|(file, _)| *file == log.file) {

@@ -34,6 +34,7 @@ fn expected(ticket: u64, expectation: Expectation) -> Expected {
 #[derive(Default)]
 struct Plain {
     ends: Vec<Expected>,
+    #[expect(clippy::vec_box, reason = "as the bucket keeps them")]
     lines: Vec<Box<Held>>,
 }
 
