@@ -239,10 +239,8 @@ pub struct Verdict {
     /// The other end.
     pub backend: Option<Backend>,
     /// What decided it, strongest first.
-    #[serde(with = "list")]
     pub evidence: EvidenceList,
     /// What would have raised the confidence; empty where it is high.
-    #[serde(with = "list")]
     pub would_raise: WouldRaiseList,
     /// The request.
     pub request: Option<Request>,
