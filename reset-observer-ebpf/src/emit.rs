@@ -9,13 +9,13 @@ use aya_ebpf::{
     maps::{PerCpuArray, RingBuf, ring_buf::RingBufEntry},
 };
 use reset_observer_ebpf::{
-    Rate, WAKE_INTERVAL_NS, counter,
+    DEFAULT_RING_BYTES, Rate, WAKE_INTERVAL_NS, counter,
     record::{Hook, RECORD_VERSION, RawRecord},
 };
 
 /// Records for user space. The size is the default; user space may set another.
 #[map]
-static RECORDS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+static RECORDS: RingBuf = RingBuf::with_byte_size(DEFAULT_RING_BYTES, 0);
 
 #[map]
 static COUNTERS: PerCpuArray<[u64; counter::SLOTS as usize]> = PerCpuArray::with_max_entries(1, 0);

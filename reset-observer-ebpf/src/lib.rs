@@ -44,6 +44,10 @@ pub const MAX_OWNERS: u32 = 65_536;
 /// How many ports `--port` can name. The kernel side compares each one, so the list is short by design.
 pub const MAX_PORTS: usize = 16;
 
+/// Size of the ring buffer unless user space sets another, in bytes: about 7,200 records, and so more than a burst of
+/// [`ORDINARY_FIN_DETAIL`], or a reader that does not run for a tenth of a second of the worst storm.
+pub const DEFAULT_RING_BYTES: u32 = 2 << 20;
+
 /// How often one CPU may detail events of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {

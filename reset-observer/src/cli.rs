@@ -60,9 +60,6 @@ pub use report::ReportArgs;
 pub use settings::Settings;
 pub use state_file::StatePlace;
 
-/// Size of the ring buffer unless told otherwise, bytes.
-pub const DEFAULT_RING_BYTES: u32 = 1 << 20;
-
 /// The command line.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "reset-observer", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
@@ -137,9 +134,9 @@ pub struct WatchArgs {
 
     /// Room for records while they wait to be read; 64KiB to 64MiB, rounded up to a power of two
     ///
-    /// A record takes 280 bytes, so the default holds a burst of about 3,700: a crash that cuts every pooled
+    /// A record takes 280 bytes, so the default holds a burst of about 7,200: a crash that cuts every pooled
     /// connection of a large proxy at once.
-    #[arg(long = "ring-size", value_name = "SIZE", default_value = "1MiB", value_parser = ring_size)]
+    #[arg(long = "ring-size", value_name = "SIZE", default_value = "2MiB", value_parser = ring_size)]
     pub ring_size: u32,
 
     /// Connections whose opener is remembered at a time; 1024 to 1048576

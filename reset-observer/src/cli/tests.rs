@@ -35,6 +35,7 @@ fn observe_without_flags_watches_everything_as_a_table() {
     let args = observe("");
     assert!(args.watch.ports.is_empty());
     assert_eq!(args.watch.settle, Duration::from_millis(300));
+    assert_eq!(args.watch.ring_size, reset_observer_ebpf::DEFAULT_RING_BYTES);
     assert_eq!((args.output, args.all, args.duration, args.count), (OutputFormat::Table, false, None, None));
 }
 

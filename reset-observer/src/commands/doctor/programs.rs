@@ -6,11 +6,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Error, Result};
-use reset_observer_ebpf::MAX_OWNERS;
+use reset_observer_ebpf::{DEFAULT_RING_BYTES, MAX_OWNERS};
 use rustix::thread::CapabilitySet;
 
 use crate::{
-    cli::DEFAULT_RING_BYTES,
     kernel::{
         btf::Btf,
         counters::Counters,
