@@ -144,8 +144,8 @@ impl Facts<'_> {
         self.tls() == Some(true) && ended && within_a_turn
     }
 
-    /// nginx closed in the turn of its event loop in which it sent something, over TLS as far as is known, that the backend's kernel has taken
-    /// by now: a farewell, unless a response is long due. A request is not given up so soon.
+    /// nginx closed in the turn of its event loop in which it sent something, over TLS as far as is known: a farewell, unless
+    /// a response is long due, or more than a farewell is under way. A request is not given up so soon.
     pub(in crate::classify) fn closed_right_after_sending(&self, closed: &Record) -> bool {
         let turn = match self.tls() {
             Some(true) => LONG_TURN,
@@ -153,8 +153,9 @@ impl Facts<'_> {
             None => ONE_TURN,
         };
         closed.snapshot.is_some_and(|snapshot| {
-            let sent = snapshot.first_transmit_at;
-            !is_long_due(&snapshot) && sent.is_some_and(|sent| closed.at.since(sent) <= turn)
+            let sent = snapshot.first_transmit_at.is_some_and(|sent| closed.at.since(sent) <= turn);
+            // More than a farewell is not taken yet: a request is.
+            sent && !is_long_due(&snapshot) && snapshot.unacked <= LONGEST_FAREWELL
         })
     }
 

@@ -5,7 +5,7 @@ use crate::{
     attribute::Attributed,
     classify::classify,
     correlate::{Case, Correlator, Logged},
-    nginx::error_log::line::Kind,
+    nginx::{error_log::line::Kind, upstream_settings::UpstreamSettings},
     record::{Exit, LastPayload, Snapshot},
     sample::{
         acknowledged, at, configured, fin, from_port, handshake, idle, joined, proxy, refused, requested, upstream,
@@ -160,6 +160,19 @@ fn a_farewell_of_tls_in_the_middle_of_a_response_is_said_for_a_client_that_left(
     let left = client_leaves(8990, Snapshot { unacked: 70_000, ..served() });
     assert_eq!(said(&case([left, closes.clone(), refuses.clone()])), (Cause::ClientAbort, Confidence::Medium));
     assert_eq!(said(&case([closes, refuses])), (Cause::IdleClose, Confidence::Medium), "nobody left");
+}
+
+#[test]
+fn a_long_request_over_tls_that_is_given_up_while_it_is_sent_is_no_farewell() {
+    let closes = |unacked| {
+        let just_now = Some(Duration::from_millis(100));
+        let sent = Snapshot { unacked, bytes_received: 651, since_last_receive: just_now, ..acknowledged(at(8900)) };
+        let mut closed = upstream(9000, Event::ClosedUnacked, TcpState::Established, sent);
+        closed.settings = Some(Arc::new(UpstreamSettings { tls: Some(true), ..configured() }));
+        said(&case([closed]))
+    };
+    assert_eq!(closes(31), (Cause::IdleClose, Confidence::Low), "up to 300 ms pass in a turn of a busy worker");
+    assert_eq!(closes(761_205), (Cause::Unknown, Confidence::Low));
 }
 
 #[test]
