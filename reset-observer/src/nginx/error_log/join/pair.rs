@@ -69,7 +69,7 @@ impl Pairs {
     /// Pairs ends with lines, unless none of `concerned` meets a line.
     pub(super) fn pair(&mut self, edges: &Edges, concerned: impl Fn(usize) -> bool) {
         self.clear(edges);
-        (0..edges.ends_of.len()).for_each(|line| edges.ends_of.row(line).add_to(&mut self.free));
+        edges.lines_left.ones().for_each(|line| edges.ends_of.row(line).add_to(&mut self.free));
         self.free.intersect_with(&edges.ends_left);
         if !self.free.ones().any(concerned) {
             return;
@@ -89,25 +89,18 @@ impl Pairs {
     /// Again and again gives a line that has one end left that end. Such edges are part of a largest matching, and if
     /// there is only one that covers all, it is found so.
     fn peel(&mut self, edges: &Edges) {
-        let Self { own, free, rest, .. } = self;
-        let mut is_left = |line: &usize| {
-            let Some(end) = edges.ends_of.row(*line).only_common(free) else { return true };
-            free.remove(end);
-            own.push((*line, end));
-            false
-        };
-        let linked = &self.matching.linked;
-        let lines = (0..edges.ends_of.len()).filter(|line| !edges.ends_of.row(*line).is_empty());
-        rest.extend(lines.filter(&mut is_left).filter(|line| edges.ends_of.row(*line).meets(linked)));
-        let mut before = edges.ends_of.len();
+        let Self { own, free, rest, matching, .. } = self;
+        let lines = edges.lines_left.ones().filter(|line| edges.ends_of.row(*line).meets(&matching.linked));
+        rest.extend(lines.filter(|line| is_left(edges, *line, own, free)));
+        let mut before = 0;
         for _ in 1..LOOKS {
-            if rest.is_empty() || rest.len() == before {
+            if rest.is_empty() || own.len() == before {
                 return;
             }
-            before = rest.len();
-            rest.retain(&mut is_left);
+            before = own.len();
+            rest.retain(|line| is_left(edges, *line, own, free));
         }
-        if rest.len() < before {
+        if own.len() > before {
             self.follow(edges);
         }
     }
@@ -139,6 +132,14 @@ impl Pairs {
         given.extend(own[already..].iter().map(|(line, _)| *line));
         rest.retain(|line| !given[*line]);
     }
+}
+
+/// Gives the line its end, unless it has several left, or none.
+fn is_left(edges: &Edges, line: usize, own: &mut Vec<(usize, usize)>, free: &mut FixedBitSet) -> bool {
+    let Some(end) = edges.ends_of.row(line).only_common(free) else { return true };
+    free.remove(end);
+    own.push((line, end));
+    false
 }
 
 /// A largest matching of lines and ends, and what may change in it.
