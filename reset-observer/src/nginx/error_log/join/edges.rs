@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::{
     expectation::Endings,
-    rows::{BITS, Rows},
+    rows::{BITS, Rows, members},
 };
 
 /// Within which time a line was written, or an end's line must be, and of which endings it tells.
@@ -172,9 +172,16 @@ impl Edges {
     fn link_line(&mut self, line: usize) {
         let span = self.lines[line].span;
         let Self { ends_of, lines_of, ends, ends_left, .. } = self;
-        for end in ends_left.ones().filter(|end| span.meets(&ends[*end])) {
-            ends_of.insert(line, end);
-            lines_of.insert(end, line);
+        for (index, left) in ends_left.as_slice().iter().enumerate() {
+            let meets = |end: &usize| span.meets(&ends[*end]);
+            let mut met = 0;
+            for end in members(index, *left).filter(meets) {
+                met |= 1 << (end % BITS);
+                lines_of.insert(end, line);
+            }
+            if met != 0 {
+                ends_of.insert_block(line, index, met);
+            }
         }
     }
 }

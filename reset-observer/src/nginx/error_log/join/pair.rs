@@ -161,24 +161,32 @@ impl Matching {
     /// What a failed search has seen leads nowhere later either.
     fn complete(&mut self, edges: &Edges, own: &[(usize, usize)], rest: &[usize], free: &mut FixedBitSet) {
         let (lines, ends) = (edges.ends_of.len(), edges.lines_of.len());
-        for (them, count) in [(&mut self.line_of, ends), (&mut self.end_of, lines), (&mut self.came_by, ends)] {
+        for (them, count) in [(&mut self.line_of, ends), (&mut self.end_of, lines)] {
             them.clear();
             them.resize(count, None);
         }
+        self.came_by.resize(ends, None);
         for (line, end) in own {
             (self.line_of[*end], self.end_of[*line]) = (Some(*line), Some(*end));
         }
         self.unseen.clone_from(&self.linked);
+        let mut left = free.count_ones(..);
         for line in rest {
-            if free.is_clear() {
+            if left == 0 {
                 return;
             }
-            self.augment(edges, *line, free);
+            left -= usize::from(self.augment(edges, *line, free));
         }
     }
 
-    fn augment(&mut self, edges: &Edges, start: usize, free: &mut FixedBitSet) {
-        let Self { line_of, came_by, unseen, seen, queue, .. } = self;
+    /// Gives one more line an end, if that can be.
+    fn augment(&mut self, edges: &Edges, start: usize, free: &mut FixedBitSet) -> bool {
+        let Self { line_of, end_of, came_by, unseen, seen, queue, .. } = self;
+        if let Some(end) = edges.ends_of.row(start).first_common(free) {
+            free.remove(end);
+            (line_of[end], end_of[start]) = (Some(start), Some(end));
+            return true;
+        }
         seen.clear();
         queue.clear();
         queue.push_back(start);
@@ -189,7 +197,7 @@ impl Matching {
                 free.remove(end);
                 unseen.extend(seen.drain(..));
                 self.turn(end, start);
-                return;
+                return true;
             }
             ends.take(unseen, |end| {
                 seen.push(end);
@@ -197,6 +205,7 @@ impl Matching {
                 queue.extend(line_of[end]);
             });
         }
+        false
     }
 
     fn turn(&mut self, free: usize, start: usize) {
@@ -212,9 +221,13 @@ impl Matching {
     /// The ends whose line may as well be another one, because some line of the rest is left over.
     fn reachable_from_lines(&mut self, edges: &Edges, rest: &[usize]) -> &FixedBitSet {
         let Self { line_of, end_of, unseen, queue, linked, .. } = self;
-        unseen.clone_from(linked);
         queue.clear();
         queue.extend(rest.iter().copied().filter(|line| end_of[*line].is_none()));
+        if queue.is_empty() {
+            unseen.clear();
+            return unseen;
+        }
+        unseen.clone_from(linked);
         let mut left = unseen.count_ones(..);
         while let Some(line) = queue.pop_back().filter(|_| left > 0) {
             edges.ends_of.row(line).take(unseen, |end| {
@@ -228,6 +241,9 @@ impl Matching {
 
     /// Adds to `seen` the ends that may as well have no line, because some end is left over.
     fn reachable_from_ends(&mut self, edges: &Edges, free: &FixedBitSet, seen: &mut FixedBitSet) {
+        if free.is_clear() {
+            return;
+        }
         let Self { end_of, unseen, queue, .. } = self;
         seen.union_with(free);
         queue.clear();

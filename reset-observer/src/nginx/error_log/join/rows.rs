@@ -56,9 +56,14 @@ impl Rows {
 
     /// Adds a number to a set.
     pub(super) fn insert(&mut self, row: usize, member: usize) {
-        let (block, (first, end)) = (member / BITS, &mut self.used[row]);
-        (*first, *end) = (block.min(*first), (block + 1).max(*end));
-        self.blocks[row * self.width + block] |= 1 << (member % BITS);
+        self.insert_block(row, member / BITS, 1 << (member % BITS));
+    }
+
+    /// Adds the numbers of a block to a set, at least one.
+    pub(super) fn insert_block(&mut self, row: usize, index: usize, block: usize) {
+        let (first, end) = &mut self.used[row];
+        (*first, *end) = (index.min(*first), (index + 1).max(*end));
+        self.blocks[row * self.width + index] |= block;
     }
 
     /// Takes a number out of a set.
@@ -153,7 +158,7 @@ impl<'a> Row<'a> {
 }
 
 /// The members in the block of this index.
-fn members(index: usize, mut block: usize) -> impl Iterator<Item = usize> {
+pub(super) fn members(index: usize, mut block: usize) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let member = (block != 0).then(|| first(index, block))?;
         block &= block - 1;
