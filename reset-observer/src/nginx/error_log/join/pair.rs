@@ -8,7 +8,10 @@ use std::collections::VecDeque;
 
 use fixedbitset::FixedBitSet;
 
-use super::edges::Edges;
+use super::{
+    edges::Edges,
+    rows::{BITS, Common},
+};
 
 /// How often all lines are looked at in turn before those are followed that a taken end concerns: in the order of time, one
 /// look is mostly enough.
@@ -90,8 +93,18 @@ impl Pairs {
     /// there is only one that covers all, it is found so.
     fn peel(&mut self, edges: &Edges) {
         let Self { own, free, rest, matching, .. } = self;
-        let lines = edges.lines_left.ones().filter(|line| edges.ends_of.row(*line).meets(&matching.linked));
-        rest.extend(lines.filter(|line| is_left(edges, *line, own, free)));
+        for line in edges.lines_left.ones() {
+            let row = edges.ends_of.row(line);
+            match row.common(free) {
+                Common::Only(end) => {
+                    free.remove(end);
+                    own.push((line, end));
+                }
+                Common::Several => rest.push(line),
+                Common::Nothing if row.meets(&matching.linked) => rest.push(line),
+                Common::Nothing => {}
+            }
+        }
         let mut before = 0;
         for _ in 1..LOOKS {
             if rest.is_empty() || own.len() == before {
@@ -170,34 +183,38 @@ impl Matching {
             (self.line_of[*end], self.end_of[*line]) = (Some(*line), Some(*end));
         }
         self.unseen.clone_from(&self.linked);
-        let mut left = free.count_ones(..);
+        // In a storm ends are given in their order: what was passed is taken.
+        let mut first = 0;
         for line in rest {
-            if left == 0 {
+            while free.as_slice().get(first).is_some_and(|block| *block == 0) {
+                first += 1;
+            }
+            if first * BITS >= free.len() {
                 return;
             }
-            left -= usize::from(self.augment(edges, *line, free));
+            self.augment(edges, *line, free, first);
         }
     }
 
-    /// Gives one more line an end, if that can be.
-    fn augment(&mut self, edges: &Edges, start: usize, free: &mut FixedBitSet) -> bool {
+    /// Gives one more line an end, if that can be. No end before the `first` block is free.
+    fn augment(&mut self, edges: &Edges, start: usize, free: &mut FixedBitSet, first: usize) {
         let Self { line_of, end_of, came_by, unseen, seen, queue, .. } = self;
-        if let Some(end) = edges.ends_of.row(start).first_common(free) {
+        if let Some(end) = edges.ends_of.row(start).first_common_from(first, free) {
             free.remove(end);
             (line_of[end], end_of[start]) = (Some(start), Some(end));
-            return true;
+            return;
         }
         seen.clear();
         queue.clear();
         queue.push_back(start);
         while let Some(line) = queue.pop_front() {
             let ends = edges.ends_of.row(line);
-            if let Some(end) = ends.first_common(free) {
+            if let Some(end) = ends.first_common_from(first, free) {
                 came_by[end] = Some(line);
                 free.remove(end);
                 unseen.extend(seen.drain(..));
                 self.turn(end, start);
-                return true;
+                return;
             }
             ends.take(unseen, |end| {
                 seen.push(end);
@@ -205,7 +222,6 @@ impl Matching {
                 queue.extend(line_of[end]);
             });
         }
-        false
     }
 
     fn turn(&mut self, free: usize, start: usize) {
