@@ -53,7 +53,7 @@ pub enum Logged {
 pub struct LogDesk {
     joiner: LineJoiner,
     /// Instances of nginx whose logs are read.
-    followed: collections::HashSet<InstanceId>,
+    followed: HashSet<InstanceId>,
     /// By when the logs of those are found that were not known before.
     newcomers: HashMap<InstanceId, KernelTime>,
     known: HashMap<Ends, Known>,
@@ -104,7 +104,7 @@ impl LogDesk {
         let windows = Windows { patience: settle, notice: settle / 2, ..Windows::default() };
         Self {
             joiner: LineJoiner::new(windows),
-            followed: collections::HashSet::new(),
+            followed: HashSet::default(),
             newcomers: HashMap::default(),
             known: HashMap::default(),
             asked: 0,
@@ -115,7 +115,7 @@ impl LogDesk {
 
     /// Names the instances whose logs are read from now on.
     pub fn follow(&mut self, instances: collections::HashSet<InstanceId>) {
-        self.followed = instances;
+        self.followed = instances.into_iter().collect();
     }
 
     /// Takes a line of a log.
@@ -189,7 +189,7 @@ impl LogDesk {
     /// Gives the case what is known of its line, or keeps it until that is known. Returns the case if it need not wait.
     pub fn complete(&mut self, mut case: Case) -> Option<Case> {
         let ends = case.connection.ends();
-        if self.told_by_line.remove(&(ends, case.connection.first_at())) {
+        if !self.told_by_line.is_empty() && self.told_by_line.remove(&(ends, case.connection.first_at())) {
             return None;
         }
         case.logged = match self.known.entry(ends) {
@@ -227,21 +227,23 @@ impl LogDesk {
         for (ticket, answer) in answers {
             let Some((ends, instance)) = self.of_ticket.remove(&ticket) else { continue };
             let logged = self.read(instance, answer);
-            ready.extend(self.answer(ends, logged));
+            if let Some(case) = self.answer(ends, logged).filter(|case| self.is_told(case)) {
+                ready.push(*case);
+            }
         }
-        ready.retain(|case| self.is_told(case));
         ready.sort_by_key(|case| case.connection.first_at());
         ready
     }
 
     /// Gives the answer to the case, if that waits for it.
-    fn answer(&mut self, ends: Ends, logged: Logged) -> Option<Case> {
+    fn answer(&mut self, ends: Ends, logged: Logged) -> Option<Box<Case>> {
         let Entry::Occupied(mut known) = self.known.entry(ends) else { return None };
         if let Known::Asked(asked) = known.get_mut() {
             self.asked -= 1;
-            if let Some(case) = asked.held.take() {
+            if let Some(mut case) = asked.held.take() {
                 known.remove();
-                return Some(Case { logged, ..*case });
+                case.logged = logged;
+                return Some(case);
             }
         }
         *known.get_mut() = Known::Answered(logged);

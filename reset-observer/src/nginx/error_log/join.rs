@@ -143,7 +143,8 @@ pub struct LineJoiner {
     at_once: Vec<(Ticket, Answer)>,
     /// When something was missing last: of one worker, or of all (`None`).
     disturbed: HashMap<Option<(u64, u32)>, KernelTime>,
-    serial: u64,
+    /// How many were given.
+    tickets: u64,
     /// The first answer that is due.
     next_due: Option<KernelTime>,
     /// When to look next for what belongs to nothing any more.
@@ -165,7 +166,7 @@ impl LineJoiner {
             expected: 0,
             at_once: Vec::new(),
             disturbed: HashMap::default(),
-            serial: 0,
+            tickets: 0,
             next_due: None,
             next_look: KernelTime(0),
         }
@@ -177,8 +178,8 @@ impl LineJoiner {
             self.counts.copies += 1;
             return;
         }
-        let (serial, endings) = (self.next_serial(), Endings::of(&line));
-        self.tries.add(log.instance, &line, endings, serial, written.latest);
+        let endings = Endings::of(&line);
+        let serial = self.tries.add(log.instance, &line, endings, written.latest);
         let Some(server) = line.upstream.as_ref().and_then(|upstream| upstream.peer.tcp()) else { return };
         if endings.is_empty() {
             return;
@@ -204,7 +205,8 @@ impl LineJoiner {
 
     /// The same of an instance whose log may be found until then: it is answered no sooner.
     pub fn expect_until(&mut self, expectation: Expectation, found: KernelTime) -> Ticket {
-        let ticket = Ticket(self.next_serial());
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
         if self.expected >= MAX_EXPECTED {
             self.counts.overflow += 1;
             self.disturb(expectation.at);
@@ -288,11 +290,6 @@ impl LineJoiner {
     #[must_use]
     pub const fn counts(&self) -> &JoinCounts {
         &self.counts
-    }
-
-    const fn next_serial(&mut self) -> u64 {
-        self.serial += 1;
-        self.serial
     }
 }
 

@@ -17,6 +17,13 @@ const SPARSE: usize = 256;
 /// The empty places before the others are many if they are this part of all.
 const MUCH: usize = 8;
 
+/// An end whose answer is awaited.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    place: usize,
+    due: KernelTime,
+}
+
 /// The lines and the ends of one worker and one server.
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
@@ -30,8 +37,8 @@ pub(super) struct Bucket {
     fresh: Vec<Box<Held>>,
     /// When the first of these was written, at the latest.
     first_fresh: Option<KernelTime>,
-    /// The places of the ends whose answer is awaited.
-    open: Vec<usize>,
+    /// The ends whose answer is awaited.
+    open: Vec<Open>,
     next_due: Option<KernelTime>,
 }
 
@@ -47,19 +54,19 @@ impl Bucket {
         let due = expected.due;
         self.make_room(windows);
         self.edges.add_end(expected.span(windows));
-        self.open.push(self.ends.push(expected.expectation.at, expected));
+        self.open.push(Open { place: self.ends.push(expected.expectation.at, expected), due });
         self.next_due = self.next_due.into_iter().chain([due]).min();
         due
     }
 
     /// Takes an expectation back; `false` if it was answered, or is none of these.
     pub(super) fn withdraw(&mut self, ticket: Ticket) -> bool {
-        let is_this = |place: &usize| self.ends.get(*place).is_some_and(|expected| expected.ticket == ticket);
+        let is_this = |open: &Open| self.ends.get(open.place).is_some_and(|expected| expected.ticket == ticket);
         let Some(index) = self.open.iter().rposition(is_this) else { return false };
-        let place = self.open.remove(index);
+        let Open { place, .. } = self.open.remove(index);
         self.ends.take(place);
         self.edges.remove_end(place);
-        self.next_due = self.open.iter().filter_map(|place| Some(self.ends.get(*place)?.due)).min();
+        self.next_due = self.open.iter().map(|open| open.due).min();
         true
     }
 
@@ -116,10 +123,10 @@ impl Bucket {
         // One after another they often have the same.
         let mut last = (Found::Nothing, Answer::NoLine);
         *next_due = None;
-        open.retain(|place| {
-            let Some(expected) = ends.get_mut(*place) else { return false };
-            if expected.due <= now {
-                let found = pairs.of(edges, *place);
+        open.retain_mut(|open| {
+            if open.due <= now {
+                let Some(expected) = ends.get_mut(open.place) else { return false };
+                let found = pairs.of(edges, open.place);
                 if !(found == Found::Nothing && expected.put_off(fresh, windows)) {
                     if last.0 != found {
                         let answer = told(&found, lines);
@@ -129,8 +136,9 @@ impl Bucket {
                     answers.push((expected.ticket, last.1.clone()));
                     return false;
                 }
+                open.due = expected.due;
             }
-            *next_due = next_due.iter().copied().chain([expected.due]).min();
+            *next_due = Some(next_due.map_or(open.due, |due| due.min(open.due)));
             true
         });
     }
@@ -140,13 +148,14 @@ impl Bucket {
         if self.first_fresh.is_none_or(|first| first.after(windows.notice) > now) {
             return;
         }
-        let mature: Vec<_> = self.fresh.extract_if(.., |held| held.mature_at(windows) <= now).collect();
-        self.first_fresh = self.fresh.iter().map(|held| held.written.latest).min();
-        for held in mature {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        for held in fresh.extract_if(.., |held| held.mature_at(windows) <= now) {
             self.make_room(windows);
             self.edges.add_line(held.span(), held.perhaps);
             self.lines.push(held.written.latest, held);
         }
+        self.first_fresh = fresh.iter().map(|held| held.written.latest).min();
+        self.fresh = fresh;
     }
 
     /// Takes the first places away if they are empty, and many; `false` if they are not.
@@ -160,7 +169,7 @@ impl Bucket {
         self.edges.drop_first(lines, ends);
         self.lines.drop_first(lines * BITS);
         self.ends.drop_first(ends * BITS);
-        self.open.iter_mut().for_each(|place| *place -= ends * BITS);
+        self.open.iter_mut().for_each(|open| open.place -= ends * BITS);
         self.edges.have_room()
     }
 
@@ -182,7 +191,7 @@ impl Bucket {
         self.lines.iter().for_each(|held| self.edges.add_line(held.span(), held.perhaps));
         self.open.clear();
         let open = self.ends.iter().enumerate().filter(|(_, expected)| !expected.answered);
-        self.open.extend(open.map(|(place, _)| place));
+        self.open.extend(open.map(|(place, Expected { due, .. })| Open { place, due: *due }));
     }
 
     /// Lets go of what can belong to nothing any more; gives the kinds of such lines.

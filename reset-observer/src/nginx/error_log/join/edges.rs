@@ -2,10 +2,11 @@
 //! pairs, and few of them change between two looks.
 
 use fixedbitset::FixedBitSet;
+use smallvec::SmallVec;
 
 use super::{
     expectation::Endings,
-    rows::{BITS, Rows},
+    rows::{BITS, Rows, members},
 };
 
 /// Within which time a line was written, or an end's line must be, and of which endings it tells.
@@ -17,9 +18,6 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// In the place of what is gone.
-    const GONE: Self = Self { from: u64::MAX, to: 0, endings: Endings::NONE };
-
     const fn meets(&self, other: &Self) -> bool {
         self.endings.meets(other.endings) && self.from <= other.to && other.from <= self.to
     }
@@ -35,8 +33,6 @@ struct Teller {
 }
 
 impl Teller {
-    const GONE: Self = Self { span: Span::GONE, surely: Endings::NONE, perhaps: Endings::NONE };
-
     const fn as_told(&self, endings: Endings) -> Span {
         Span { endings, ..self.span }
     }
@@ -71,7 +67,10 @@ impl Edges {
         (0..ends).for_each(|_| edges.lines_of.push());
         for (line, its_ends) in ends_of.iter().enumerate() {
             edges.ends_of.push();
-            its_ends.iter().for_each(|end| edges.link(line, *end));
+            for end in its_ends {
+                edges.ends_of.insert(line, *end);
+                edges.lines_of.insert(*end, line);
+            }
         }
         edges
     }
@@ -113,18 +112,19 @@ impl Edges {
         self.ends.push(end);
         self.lines_of.push();
         self.ends_left.insert(place);
-        for line in 0..self.lines.len() {
-            let teller = self.lines[line];
-            if teller.span.meets(&end) {
-                self.link(line, place);
-            } else if teller.has_another_reading() && teller.as_told(teller.surely).meets(&end) {
-                for end in self.ends_of.row(line).ones() {
-                    self.lines_of.remove(end, line);
+        let Self { ends_of, lines_of, lines, lines_left, .. } = self;
+        for line in lines_left.ones() {
+            let teller = &mut lines[line];
+            if !teller.span.meets(&end) {
+                if !(teller.has_another_reading() && teller.as_told(teller.surely).meets(&end)) {
+                    continue;
                 }
-                self.ends_of.empty(line);
-                self.lines[line].span.endings = teller.surely;
-                self.link(line, place);
+                ends_of.row(line).ones().for_each(|end| lines_of.remove(end, line));
+                ends_of.empty(line);
+                teller.span.endings = teller.surely;
             }
+            ends_of.insert(line, place);
+            lines_of.insert(place, line);
         }
     }
 
@@ -142,22 +142,21 @@ impl Edges {
 
     /// Empties the place of an end.
     pub(super) fn remove_end(&mut self, end: usize) {
-        self.ends[end] = Span::GONE;
         self.ends_left.remove(end);
-        if self.are_other_readings {
-            for line in 0..self.lines.len() {
-                if self.lines[line].has_another_reading() {
-                    self.ends_of.remove(line, end);
-                    self.reread(line);
-                }
-            }
+        if !self.are_other_readings {
+            return;
+        }
+        let has_another = |line: &usize| self.lines_left[*line] && self.lines[*line].has_another_reading();
+        let its: SmallVec<[usize; 32]> = self.lines_of.row(end).ones().filter(has_another).collect();
+        for line in its {
+            self.ends_of.remove(line, end);
+            self.reread(line);
         }
     }
 
     /// Empties the place of a line.
     pub(super) fn remove_line(&mut self, line: usize) {
         self.ends_of.empty(line);
-        self.lines[line] = Teller::GONE;
         self.lines_left.remove(line);
     }
 
@@ -172,15 +171,17 @@ impl Edges {
 
     fn link_line(&mut self, line: usize) {
         let span = self.lines[line].span;
-        for end in 0..self.ends.len() {
-            if span.meets(&self.ends[end]) {
-                self.link(line, end);
+        let Self { ends_of, lines_of, ends, ends_left, .. } = self;
+        for (index, left) in ends_left.as_slice().iter().enumerate() {
+            let meets = |end: &usize| span.meets(&ends[*end]);
+            let mut met = 0;
+            for end in members(index, *left).filter(meets) {
+                met |= 1 << (end % BITS);
+                lines_of.insert(end, line);
+            }
+            if met != 0 {
+                ends_of.insert_block(line, index, met);
             }
         }
-    }
-
-    fn link(&mut self, line: usize, end: usize) {
-        self.ends_of.insert(line, end);
-        self.lines_of.insert(end, line);
     }
 }

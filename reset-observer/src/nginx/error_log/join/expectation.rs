@@ -148,9 +148,6 @@ const fn is_reason_to_cut(kind: Kind) -> bool {
 pub(super) struct Endings(u16);
 
 impl Endings {
-    /// None of them.
-    pub(super) const NONE: Self = Self(0);
-
     /// Those after which nginx writes such a line.
     pub(super) fn of(line: &Line) -> Self {
         let fitting = Ending::ALL.iter().filter(|ending| ending.fits(line));

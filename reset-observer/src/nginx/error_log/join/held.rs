@@ -18,7 +18,7 @@ pub(super) struct Held {
     /// Of which it tells if there is no end of those.
     pub(super) perhaps: Endings,
     pub(super) written: Written,
-    /// Its place among all lines.
+    /// Its place among all tries, if it names the client's connection.
     pub(super) serial: u64,
 }
 

@@ -39,7 +39,7 @@ pub struct Joined {
     pub later: Option<Later>,
     /// The same request had failed so often before. Known for a verdict's own line only.
     pub failed_before: u32,
-    /// The place of the verdict's own line among all lines.
+    /// The place of the verdict's own line among all tries.
     pub(super) serial: Option<u64>,
 }
 

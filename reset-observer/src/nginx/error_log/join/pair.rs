@@ -8,7 +8,10 @@ use std::collections::VecDeque;
 
 use fixedbitset::FixedBitSet;
 
-use super::edges::Edges;
+use super::{
+    edges::Edges,
+    rows::{BITS, Common},
+};
 
 /// How often all lines are looked at in turn before those are followed that a taken end concerns: in the order of time, one
 /// look is mostly enough.
@@ -69,7 +72,7 @@ impl Pairs {
     /// Pairs ends with lines, unless none of `concerned` meets a line.
     pub(super) fn pair(&mut self, edges: &Edges, concerned: impl Fn(usize) -> bool) {
         self.clear(edges);
-        (0..edges.ends_of.len()).for_each(|line| edges.ends_of.row(line).add_to(&mut self.free));
+        edges.lines_left.ones().for_each(|line| edges.ends_of.row(line).add_to(&mut self.free));
         self.free.intersect_with(&edges.ends_left);
         if !self.free.ones().any(concerned) {
             return;
@@ -89,25 +92,28 @@ impl Pairs {
     /// Again and again gives a line that has one end left that end. Such edges are part of a largest matching, and if
     /// there is only one that covers all, it is found so.
     fn peel(&mut self, edges: &Edges) {
-        let Self { own, free, rest, .. } = self;
-        let mut is_left = |line: &usize| {
-            let Some(end) = edges.ends_of.row(*line).only_common(free) else { return true };
-            free.remove(end);
-            own.push((*line, end));
-            false
-        };
-        let linked = &self.matching.linked;
-        let lines = (0..edges.ends_of.len()).filter(|line| !edges.ends_of.row(*line).is_empty());
-        rest.extend(lines.filter(&mut is_left).filter(|line| edges.ends_of.row(*line).meets(linked)));
-        let mut before = edges.ends_of.len();
+        let Self { own, free, rest, matching, .. } = self;
+        for line in edges.lines_left.ones() {
+            let row = edges.ends_of.row(line);
+            match row.common(free) {
+                Common::Only(end) => {
+                    free.remove(end);
+                    own.push((line, end));
+                }
+                Common::Several => rest.push(line),
+                Common::Nothing if row.meets(&matching.linked) => rest.push(line),
+                Common::Nothing => {}
+            }
+        }
+        let mut before = 0;
         for _ in 1..LOOKS {
-            if rest.is_empty() || rest.len() == before {
+            if rest.is_empty() || own.len() == before {
                 return;
             }
-            before = rest.len();
-            rest.retain(&mut is_left);
+            before = own.len();
+            rest.retain(|line| is_left(edges, *line, own, free));
         }
-        if rest.len() < before {
+        if own.len() > before {
             self.follow(edges);
         }
     }
@@ -141,6 +147,14 @@ impl Pairs {
     }
 }
 
+/// Gives the line its end, unless it has several left, or none.
+fn is_left(edges: &Edges, line: usize, own: &mut Vec<(usize, usize)>, free: &mut FixedBitSet) -> bool {
+    let Some(end) = edges.ends_of.row(line).only_common(free) else { return true };
+    free.remove(end);
+    own.push((line, end));
+    false
+}
+
 /// A largest matching of lines and ends, and what may change in it.
 #[derive(Debug, Default)]
 struct Matching {
@@ -160,30 +174,42 @@ impl Matching {
     /// What a failed search has seen leads nowhere later either.
     fn complete(&mut self, edges: &Edges, own: &[(usize, usize)], rest: &[usize], free: &mut FixedBitSet) {
         let (lines, ends) = (edges.ends_of.len(), edges.lines_of.len());
-        for (them, count) in [(&mut self.line_of, ends), (&mut self.end_of, lines), (&mut self.came_by, ends)] {
+        for (them, count) in [(&mut self.line_of, ends), (&mut self.end_of, lines)] {
             them.clear();
             them.resize(count, None);
         }
+        self.came_by.resize(ends, None);
         for (line, end) in own {
             (self.line_of[*end], self.end_of[*line]) = (Some(*line), Some(*end));
         }
         self.unseen.clone_from(&self.linked);
+        // In a storm ends are given in their order: what was passed is taken.
+        let mut first = 0;
         for line in rest {
-            if free.is_clear() {
+            while free.as_slice().get(first).is_some_and(|block| *block == 0) {
+                first += 1;
+            }
+            if first * BITS >= free.len() {
                 return;
             }
-            self.augment(edges, *line, free);
+            self.augment(edges, *line, free, first);
         }
     }
 
-    fn augment(&mut self, edges: &Edges, start: usize, free: &mut FixedBitSet) {
-        let Self { line_of, came_by, unseen, seen, queue, .. } = self;
+    /// Gives one more line an end, if that can be. No end before the `first` block is free.
+    fn augment(&mut self, edges: &Edges, start: usize, free: &mut FixedBitSet, first: usize) {
+        let Self { line_of, end_of, came_by, unseen, seen, queue, .. } = self;
+        if let Some(end) = edges.ends_of.row(start).first_common_from(first, free) {
+            free.remove(end);
+            (line_of[end], end_of[start]) = (Some(start), Some(end));
+            return;
+        }
         seen.clear();
         queue.clear();
         queue.push_back(start);
         while let Some(line) = queue.pop_front() {
             let ends = edges.ends_of.row(line);
-            if let Some(end) = ends.first_common(free) {
+            if let Some(end) = ends.first_common_from(first, free) {
                 came_by[end] = Some(line);
                 free.remove(end);
                 unseen.extend(seen.drain(..));
@@ -211,9 +237,13 @@ impl Matching {
     /// The ends whose line may as well be another one, because some line of the rest is left over.
     fn reachable_from_lines(&mut self, edges: &Edges, rest: &[usize]) -> &FixedBitSet {
         let Self { line_of, end_of, unseen, queue, linked, .. } = self;
-        unseen.clone_from(linked);
         queue.clear();
         queue.extend(rest.iter().copied().filter(|line| end_of[*line].is_none()));
+        if queue.is_empty() {
+            unseen.clear();
+            return unseen;
+        }
+        unseen.clone_from(linked);
         let mut left = unseen.count_ones(..);
         while let Some(line) = queue.pop_back().filter(|_| left > 0) {
             edges.ends_of.row(line).take(unseen, |end| {
@@ -227,6 +257,9 @@ impl Matching {
 
     /// Adds to `seen` the ends that may as well have no line, because some end is left over.
     fn reachable_from_ends(&mut self, edges: &Edges, free: &FixedBitSet, seen: &mut FixedBitSet) {
+        if free.is_clear() {
+            return;
+        }
         let Self { end_of, unseen, queue, .. } = self;
         seen.union_with(free);
         queue.clear();

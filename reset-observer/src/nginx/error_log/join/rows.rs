@@ -24,6 +24,14 @@ pub(super) struct Row<'a> {
     blocks: &'a [usize],
 }
 
+/// What two sets have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Common {
+    Nothing,
+    Only(usize),
+    Several,
+}
+
 impl Rows {
     /// Leaves no set; some `rows` may come, of numbers below `columns`.
     pub(super) fn clear(&mut self, rows: usize, columns: usize) {
@@ -56,9 +64,14 @@ impl Rows {
 
     /// Adds a number to a set.
     pub(super) fn insert(&mut self, row: usize, member: usize) {
-        let (block, (first, end)) = (member / BITS, &mut self.used[row]);
-        (*first, *end) = (block.min(*first), (block + 1).max(*end));
-        self.blocks[row * self.width + block] |= 1 << (member % BITS);
+        self.insert_block(row, member / BITS, 1 << (member % BITS));
+    }
+
+    /// Adds the numbers of a block to a set, at least one.
+    pub(super) fn insert_block(&mut self, row: usize, index: usize, block: usize) {
+        let (first, end) = &mut self.used[row];
+        (*first, *end) = (index.min(*first), (index + 1).max(*end));
+        self.blocks[row * self.width + index] |= block;
     }
 
     /// Takes a number out of a set.
@@ -121,12 +134,35 @@ impl<'a> Row<'a> {
         common.find(|(_, common)| *common != 0).map(|(index, common)| first(index, common))
     }
 
+    /// The first that the sets have in common from a block on.
+    pub(super) fn first_common_from(self, from: usize, other: &FixedBitSet) -> Option<usize> {
+        let skipped = from.saturating_sub(self.first);
+        let blocks = self.blocks.get(skipped..).unwrap_or_default();
+        Row { first: self.first + skipped, blocks }.first_common(other)
+    }
+
+    /// What the sets have in common, as far as one is told from several.
+    pub(super) fn common(self, other: &FixedBitSet) -> Common {
+        let mut only = Common::Nothing;
+        for (index, block, other) in self.beside(other) {
+            let common = block & other;
+            if common == 0 {
+                continue;
+            }
+            if only != Common::Nothing || !common.is_power_of_two() {
+                return Common::Several;
+            }
+            only = Common::Only(first(index, common));
+        }
+        only
+    }
+
     /// The one that the sets have in common, if it is only one.
     pub(super) fn only_common(self, other: &FixedBitSet) -> Option<usize> {
-        let common = self.beside(other).map(|(index, block, other)| (index, block & other));
-        let mut common = common.filter(|(_, common)| *common != 0);
-        let (index, only) = common.next()?;
-        (only.is_power_of_two() && common.next().is_none()).then(|| first(index, only))
+        match self.common(other) {
+            Common::Only(member) => Some(member),
+            Common::Nothing | Common::Several => None,
+        }
     }
 
     /// How many the sets have in common.
@@ -153,7 +189,7 @@ impl<'a> Row<'a> {
 }
 
 /// The members in the block of this index.
-fn members(index: usize, mut block: usize) -> impl Iterator<Item = usize> {
+pub(super) fn members(index: usize, mut block: usize) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let member = (block != 0).then(|| first(index, block))?;
         block &= block - 1;

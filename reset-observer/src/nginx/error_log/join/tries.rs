@@ -23,52 +23,59 @@ const MEMORY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 struct Try {
     at: KernelTime,
-    serial: u64,
     request: u64,
+    /// Which try of that request it is, of those that were told while any is remembered.
+    nth: u64,
+}
+
+/// The tries of one request.
+#[derive(Debug)]
+struct Request {
+    /// Those that were forgotten while others were remembered.
+    forgotten: u64,
+    /// All, the forgotten ones among them.
+    tries: u64,
+    /// The kind of the last one.
     kind: Kind,
+    /// What nginx was doing then.
     action: Option<Action>,
 }
 
-/// The failed tries of late, in the order of their lines.
+/// The failed tries of late. Each has a place among all, in the order of their lines.
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     hasher: RandomState,
     failed: VecDeque<Try>,
-    /// How many of them are of each request.
-    times: HashMap<u64, u32>,
+    /// How many were forgotten: the place of the first of these.
+    forgotten: u64,
+    requests: HashMap<u64, Request>,
 }
 
 impl Tries {
-    /// Takes a line, if it tells of a try that failed.
-    pub(super) fn add(&mut self, instance: u64, line: &Line, endings: Endings, serial: u64, at: KernelTime) {
+    /// Takes a line, if it tells of a try that failed, and names its connection; gives its place then.
+    pub(super) fn add(&mut self, instance: u64, line: &Line, endings: Endings, at: KernelTime) -> u64 {
         let is_failure = line.complaint.kind == Kind::NoLiveUpstreams || !endings.is_empty();
-        let Some(connection) = line.connection.filter(|_| is_failure) else { return };
+        let Some(connection) = line.connection.filter(|_| is_failure) else { return u64::MAX };
         if self.failed.len() >= MAX_REMEMBERED {
             self.forget_first();
         }
         let request = (instance, line.pid, connection, &line.request, &line.subrequest, &line.host);
         let (request, kind) = (self.hasher.hash_one(request), line.complaint.kind);
-        self.failed.push_back(Try { at, serial, request, kind, action: line.action });
-        *self.times.entry(request).or_default() += 1;
+        let known = self.requests.entry(request).or_insert(Request { forgotten: 0, tries: 0, kind, action: None });
+        (known.tries, known.kind, known.action) = (known.tries + 1, kind, line.action);
+        self.failed.push_back(Try { at, request, nth: known.tries });
+        self.forgotten + self.failed.len() as u64 - 1
     }
 
     /// Tells an answer that has a line of its own how often that request failed before, and whether it did again.
     pub(super) fn tell(&self, answer: &mut Answer) {
         let Answer::Joined(joined) = answer else { return };
-        let Some(serial) = joined.serial else { return };
-        // In the order of their serial numbers.
-        let Ok(place) = self.failed.binary_search_by_key(&serial, |failed| failed.serial) else { return };
-        let request = self.failed[place].request;
-        if self.times.get(&request) == Some(&1) {
-            return;
-        }
-        let same = |failed: &&Try| failed.request == request;
-        let (mut failures, mut last) = (0_u32, None);
-        for later in self.failed.range(place + 1..).filter(same) {
-            (failures, last) = (failures.saturating_add(1), Some(later));
-        }
-        joined.later = last.map(|last| Later { failures, kind: last.kind, action: last.action });
-        joined.failed_before = u32::try_from(self.failed.range(..place).filter(same).count()).unwrap_or(u32::MAX);
+        let place = joined.serial.and_then(|serial| usize::try_from(serial.checked_sub(self.forgotten)?).ok());
+        let Some(&Try { request, nth, .. }) = place.and_then(|place| self.failed.get(place)) else { return };
+        let Some(Request { forgotten, tries, kind, action }) = self.requests.get(&request) else { return };
+        let count = |tries: u64| u32::try_from(tries).unwrap_or(u32::MAX);
+        joined.later = (nth < *tries).then(|| Later { failures: count(tries - nth), kind: *kind, action: *action });
+        joined.failed_before = count(nth - 1 - forgotten);
     }
 
     /// Lets go of old tries.
@@ -80,10 +87,11 @@ impl Tries {
 
     fn forget_first(&mut self) {
         let Some(first) = self.failed.pop_front() else { return };
-        if let Entry::Occupied(mut times) = self.times.entry(first.request) {
-            *times.get_mut() -= 1;
-            if *times.get() == 0 {
-                times.remove();
+        self.forgotten += 1;
+        if let Entry::Occupied(mut request) = self.requests.entry(first.request) {
+            request.get_mut().forgotten = first.nth;
+            if request.get().tries == first.nth {
+                request.remove();
             }
         }
     }
