@@ -2,6 +2,7 @@
 
 use std::{
     cmp::Ordering,
+    collections::hash_map::Entry,
     hash::{Hash, Hasher},
     net::{IpAddr, SocketAddr},
 };
@@ -41,6 +42,21 @@ pub(super) struct Addresses {
 impl Addresses {
     pub(super) fn of(ends: &Ends) -> Self {
         Self { local: ends.local, remote: ends.remote }
+    }
+
+    /// As the other end names them.
+    pub(super) fn reversed(self) -> Self {
+        Self { local: self.remote, remote: self.local }
+    }
+
+    /// The same for both ends.
+    pub(super) fn either_way(self) -> Self {
+        if self.local.port() < self.remote.port() || self.local.port() == self.remote.port() && self.local < self.remote
+        {
+            self
+        } else {
+            self.reversed()
+        }
     }
 }
 
@@ -96,11 +112,10 @@ impl BySequence {
     }
 
     pub(super) fn remove(&mut self, slot: Slot, sequence: SequenceNumbers) {
-        let near = sequence.received >> BITS_TOGETHER;
-        let Some(together) = self.expecting.get_mut(&near) else { return };
-        together.retain(|known| *known != (sequence.received, slot));
-        if together.is_empty() {
-            self.expecting.remove(&near);
+        let Entry::Occupied(mut together) = self.expecting.entry(sequence.received >> BITS_TOGETHER) else { return };
+        together.get_mut().retain(|known| *known != (sequence.received, slot));
+        if together.get().is_empty() {
+            together.remove();
         }
     }
 
@@ -124,15 +139,23 @@ impl BySequence {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, time::Duration};
+
     use super::*;
-    use crate::{correlate::connections::Connections, resets::ResetTotals, sample};
+    use crate::{
+        correlate::{Connection, agenda::Plan, connections::Connections},
+        resets::ResetTotals,
+        sample,
+    };
 
     #[test]
     fn connections_are_found_by_what_they_expect_also_where_the_numbers_wrap() {
         let mut connections = Connections::default();
         let mut slot = |port| {
             let event = sample::from_port(port, sample::fin(1000, sample::idle(sample::RESPONSE_TIME)));
-            connections.insert(crate::correlate::Connection::new(event, &mut ResetTotals::default()))
+            let new = Connection::new(event, &mut ResetTotals::default());
+            let (hashed, plan) = (connections.hash(&new.ends()), Plan::of(&new, Duration::from_secs(1)));
+            connections.insert(Arc::new(new), hashed, plan)
         };
         let slots = [slot(1), slot(2), slot(3)];
         let at = |received| SequenceNumbers { received, ..SequenceNumbers::default() };
