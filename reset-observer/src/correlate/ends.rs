@@ -60,16 +60,25 @@ impl Addresses {
     }
 }
 
-/// Hashed several times for each record, so in as few pieces as hold all of it.
 impl Hash for Addresses {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for address in [&self.local, &self.remote] {
-            match address.ip() {
-                IpAddr::V4(ip) => state.write_u64(u64::from(ip.to_bits()) << 16 | u64::from(address.port())),
-                IpAddr::V6(ip) => {
-                    state.write_u128(ip.to_bits());
-                    state.write_u16(address.port());
-                }
+        Address(self.local).hash(state);
+        Address(self.remote).hash(state);
+    }
+}
+
+/// One address. Hashed several times for each record, so in as few pieces as hold all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Address(pub(super) SocketAddr);
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let port = self.0.port();
+        match self.0.ip() {
+            IpAddr::V4(ip) => state.write_u64(u64::from(ip.to_bits()) << 16 | u64::from(port)),
+            IpAddr::V6(ip) => {
+                state.write_u128(ip.to_bits());
+                state.write_u16(port);
             }
         }
     }

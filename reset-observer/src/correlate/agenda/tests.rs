@@ -35,7 +35,7 @@ fn the_soonest_is_first_in_whatever_order_plans_come() {
     }
     assert!(!agenda.strays.is_empty(), "so many belong far before the end of a lane");
     all.sort_unstable();
-    for now in all.iter().copied().step_by(7) {
+    for now in all.clone().into_iter().step_by(7) {
         let mut taken = Vec::new();
         agenda.take(now, |(at, _)| taken.push(at));
         taken.sort_unstable();
