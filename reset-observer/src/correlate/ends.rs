@@ -2,13 +2,12 @@
 
 use std::{
     cmp::Ordering,
-    collections::hash_map::Entry,
-    hash::{Hash, Hasher},
+    hash::{BuildHasher as _, Hash, Hasher},
     net::{IpAddr, SocketAddr},
 };
 
-use foldhash::HashMap;
-use smallvec::SmallVec;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::connections::Slot;
 use crate::record::{Record, SequenceNumbers};
@@ -107,24 +106,28 @@ impl PartialOrd for Ends {
 
 /// Numbers that have all but so many of their last bits in common are kept together.
 const BITS_TOGETHER: u32 = 18;
+const LAST_TOGETHER: u32 = u32::MAX >> BITS_TOGETHER;
 
 /// Connections by what they expect to receive next. Under address translation (a Kubernetes service, a published port of
 /// a container) the two ends of a connection know different addresses, and the same sequence numbers.
 #[derive(Debug, Default)]
 pub(super) struct BySequence {
-    expecting: HashMap<u32, SmallVec<[(u32, Slot); 2]>>,
+    seed: RandomState,
+    /// What each expects next.
+    expecting: HashTable<(u32, Slot)>,
 }
 
 impl BySequence {
     pub(super) fn insert(&mut self, slot: Slot, sequence: SequenceNumbers) {
-        self.expecting.entry(sequence.received >> BITS_TOGETHER).or_default().push((sequence.received, slot));
+        let expecting = (sequence.received, slot);
+        let hash = |(at, _): &(u32, Slot)| hash(&self.seed, at >> BITS_TOGETHER);
+        self.expecting.insert_unique(hash(&expecting), expecting, hash);
     }
 
     pub(super) fn remove(&mut self, slot: Slot, sequence: SequenceNumbers) {
-        let Entry::Occupied(mut together) = self.expecting.entry(sequence.received >> BITS_TOGETHER) else { return };
-        together.get_mut().retain(|known| *known != (sequence.received, slot));
-        if together.get().is_empty() {
-            together.remove();
+        let hash = hash(&self.seed, sequence.received >> BITS_TOGETHER);
+        if let Ok(known) = self.expecting.find_entry(hash, |known| *known == (sequence.received, slot)) {
+            known.remove();
         }
     }
 
@@ -134,16 +137,25 @@ impl BySequence {
         let (first, width) = sequence.expectable();
         let near = (first >> BITS_TOGETHER, ((u64::from(first) + u64::from(width)) >> BITS_TOGETHER));
         let count = usize::try_from(near.1 - u64::from(near.0)).unwrap_or(usize::MAX).saturating_add(1);
-        // All of them, where that is less to look at.
-        let few = count <= self.expecting.len().max(2);
-        let some = (0..if few { count } else { 0 }).filter_map(move |further| {
-            let further = u32::try_from(further).ok()?;
-            self.expecting.get(&(near.0.wrapping_add(further) & (u32::MAX >> BITS_TOGETHER)))
+        // All of them, where that is less to look at, or some would be looked at twice.
+        let few = count <= self.expecting.len().clamp(2, LAST_TOGETHER as usize);
+        let some = (0..if few { count } else { 0 }).flat_map(move |further| {
+            let near = u32::try_from(further).ok().map(|further| near.0.wrapping_add(further) & LAST_TOGETHER);
+            near.into_iter().flat_map(|near| self.together(near))
         });
-        let all = self.expecting.values().take(if few { 0 } else { usize::MAX });
-        let found = some.chain(all).flatten();
+        let all = self.expecting.iter().take(if few { 0 } else { usize::MAX });
+        let found = some.chain(all);
         found.filter(move |(at, _)| at.wrapping_sub(first) <= width).map(|(_, slot)| *slot)
     }
+
+    fn together(&self, near: u32) -> impl Iterator<Item = &(u32, Slot)> {
+        let found = self.expecting.iter_hash(hash(&self.seed, near));
+        found.filter(move |(at, _)| at >> BITS_TOGETHER == near)
+    }
+}
+
+fn hash(seed: &RandomState, near: u32) -> u64 {
+    seed.hash_one(near)
 }
 
 #[cfg(test)]

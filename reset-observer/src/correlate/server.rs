@@ -198,7 +198,7 @@ impl Server {
 
     /// Whether nothing was learned of the server and nothing happened to it since `before`.
     pub(super) fn is_forgettable(&self, before: KernelTime) -> bool {
-        self.learned.is_empty() && self.last_seen.clock() < before
+        self.last_seen.clock() < before && self.learned.is_empty()
     }
 
     /// What the server was doing around the end of `connection`, as known once `settle` has passed, and what was learned
