@@ -21,10 +21,10 @@ mod reuse;
 mod server;
 mod servers;
 
-use agenda::{Agenda, MEMORY_WINDOWS, deadline, stands};
+use agenda::{Agenda, MEMORY_WINDOWS, Plan};
 pub use connection::Connection;
 pub(crate) use connection::LONG_DUE;
-use connections::{Connections, Slot};
+use connections::{Connections, Hashed, Slot};
 use departures::Departures;
 use ends::BySequence;
 pub use ends::Ends;
@@ -130,38 +130,43 @@ impl Correlator {
             return;
         }
         let ends = Ends::of(&event.record);
+        let hashed = self.connections.hash(&ends);
+        let mut known = self.connections.find(&ends, hashed);
         let another = |known: &Arc<Connection>| known.is_another(&event.record);
-        let known = self.connections.find(&ends);
         if let Some(slot) = known.filter(|slot| self.connections.get(*slot).is_some_and(another)) {
             // Its addresses are in use again: what it waited for cannot come any more.
             self.overtake(slot);
+            known = None;
         }
-        self.make_room();
-        let settle = self.settle;
-        // It may not be known any more.
-        let slot = known.filter(|slot| self.connections.get(*slot).is_some_and(|known| known.ends() == ends));
-        match slot.and_then(|slot| Some((slot, self.connections.get_mut(slot)?))) {
-            Some((slot, known)) => {
-                let planned = deadline(known, settle);
-                known.add(event, &mut self.resets);
-                let next = deadline(known, settle);
-                if next != planned {
-                    self.agenda.add(next, slot);
-                    self.clear_agenda();
-                }
-            }
-            None => self.begin(event),
+        if self.connections.len() >= MAX_CONNECTIONS {
+            self.make_room();
+            // It may not be known any more.
+            known = self.connections.find(&ends, hashed);
+        }
+        match known {
+            Some(slot) => self.add(event, slot),
+            None => self.begin(event, hashed),
         }
     }
 
-    fn begin(&mut self, event: Attributed) {
-        let new = Connection::new(event, &mut self.resets);
-        let (sequence, deadline) = (new.sequence(), deadline(&new, self.settle));
-        let slot = self.connections.insert(new);
+    fn add(&mut self, event: Attributed, slot: Slot) {
+        let Some(known) = self.connections.get_mut(slot) else { return };
+        known.add(event, &mut self.resets);
+        let plan = Plan::of(known, self.settle);
+        if self.connections.plan(slot, plan.at) {
+            self.agenda.add(plan, slot);
+            self.clear_agenda();
+        }
+    }
+
+    fn begin(&mut self, event: Attributed, hashed: Hashed) {
+        let new = Arc::new(Connection::new(event, &mut self.resets));
+        let (sequence, plan) = (new.sequence(), Plan::of(&new, self.settle));
+        let slot = self.connections.insert(new, hashed, plan);
         if let Some(sequence) = sequence {
             self.by_sequence.insert(slot, sequence);
         }
-        self.agenda.add(deadline, slot);
+        self.agenda.add(plan, slot);
     }
 
     fn make_room(&mut self) {
@@ -180,8 +185,7 @@ impl Correlator {
     }
 
     fn clear_agenda(&mut self) {
-        let (connections, settle) = (&self.connections, self.settle);
-        self.agenda.clear(connections.len(), |at, slot| stands(connections, settle, at, slot));
+        self.agenda.clear(self.connections.len(), |planned| self.connections.stands(planned));
     }
 
     /// Takes what happened to a process.
@@ -222,11 +226,12 @@ impl Correlator {
 
     /// Plans the next look at a connection, or forgets it if its time is over.
     fn look_later(&mut self, slot: Slot, now: KernelTime) {
-        let Some(next) = self.connections.get(slot).map(|known| deadline(known, self.settle)) else { return };
-        if next <= now {
+        let Some(plan) = self.connections.get(slot).map(|known| Plan::of(known, self.settle)) else { return };
+        if plan.at <= now {
             self.retire(slot);
         } else {
-            self.agenda.add(next, slot);
+            self.connections.plan(slot, plan.at);
+            self.agenda.add(plan, slot);
         }
     }
 
@@ -248,11 +253,14 @@ impl Correlator {
 
     /// Takes the connections that are to be looked at by `now`, in the order in which they began to end.
     fn due(&mut self, now: KernelTime) -> Vec<Slot> {
-        let (connections, settle) = (&self.connections, self.settle);
-        let taken = std::iter::from_fn(|| self.agenda.take(now));
-        let standing = taken.filter(|(at, slot)| stands(connections, settle, *at, *slot));
+        let connections = &self.connections;
         let first_at = |slot| connections.get(slot).map(|known| known.first_at());
-        let mut due: Vec<_> = standing.map(|(at, slot)| (first_at(slot), at, slot)).collect();
+        let mut due = Vec::new();
+        self.agenda.take(now, |planned @ (at, slot)| {
+            if connections.stands(&planned) {
+                due.push((first_at(slot), at, slot));
+            }
+        });
         let ends = |slot| connections.get(slot).map(|known| known.ends());
         due.sort_unstable_by(|(first_at, at, slot), (other_first_at, other_at, other)| {
             let times = (first_at, at).cmp(&(other_first_at, other_at));

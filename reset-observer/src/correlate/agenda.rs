@@ -1,11 +1,12 @@
 //! When each connection is next to be looked at.
 
-use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
-
-use super::{
-    Connection,
-    connections::{Connections, Slot},
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    time::Duration,
 };
+
+use super::{Connection, connections::Slot};
 use crate::record::KernelTime;
 
 /// A harmless-looking end waits this many settle windows: a worker that was held up may still write a request into
@@ -20,49 +21,98 @@ pub(super) const MEMORY_WINDOWS: u32 = 10;
 const STALE_FOR_EACH: usize = 4;
 const STALE_AT_LEAST: usize = 1024;
 
+/// A plan that belongs before more than so many of its lane is kept apart.
+const NEAR: usize = 32;
+
+/// How many ways there are from the end of a connection to the time at which it is to be looked at.
+const LANES: usize = 4;
+
+/// When a connection is to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    pub(super) at: KernelTime,
+    /// Plans of one lane are made nearly in the order of their times.
+    lane: usize,
+}
+
+impl Plan {
+    /// When the connection is next to be looked at: to be judged, or once it was, to be forgotten.
+    pub(super) fn of(connection: &Connection, settle: Duration) -> Self {
+        let (windows, lane) = match (connection.is_judged(), connection.is_quiet()) {
+            (false, false) => (1, 0),
+            (false, true) => (QUIET_WINDOWS, 1),
+            // Judged sooner after its end than the next.
+            (true, false) => (MEMORY_WINDOWS, 2),
+            (true, true) => (MEMORY_WINDOWS, 3),
+        };
+        Self { at: connection.waiting_since().after(settle * windows), lane }
+    }
+}
+
+type Planned = (KernelTime, Slot);
+
 /// Plans, soonest first. A plan that is changed stays and is passed over later: whoever asks says which ones stand.
+///
+/// They are sorted as they come: nearly all belong at the end of their lane, or a few places before it.
 #[derive(Debug, Default)]
-pub(super) struct Agenda(BinaryHeap<Reverse<(KernelTime, Slot)>>);
+pub(super) struct Agenda {
+    lanes: [VecDeque<Planned>; LANES],
+    /// What comes in no such order, so that whoever chooses the times of records cannot make the sorting dear.
+    strays: BinaryHeap<Reverse<Planned>>,
+    soonest: Option<Planned>,
+}
 
 impl Agenda {
     /// Adds a plan.
-    pub(super) fn add(&mut self, at: KernelTime, slot: Slot) {
-        self.0.push(Reverse((at, slot)));
+    pub(super) fn add(&mut self, plan: Plan, slot: Slot) {
+        let planned = (plan.at, slot);
+        self.soonest = Some(self.soonest.map_or(planned, |soonest| soonest.min(planned)));
+        let lane = &mut self.lanes[plan.lane];
+        match lane.iter().rev().take(NEAR + 1).take_while(|other| **other > planned).count() {
+            0 => lane.push_back(planned),
+            after if after <= NEAR => lane.insert(lane.len() - after, planned),
+            _ => self.strays.push(Reverse(planned)),
+        }
     }
 
     /// The soonest, which stands if [`Self::clear`] was called since plans were changed.
-    pub(super) fn first(&self) -> Option<(KernelTime, Slot)> {
-        self.0.peek().map(|Reverse(plan)| *plan)
+    pub(super) const fn first(&self) -> Option<Planned> {
+        self.soonest
     }
 
     /// Passes over what does not stand, up to the first that does. `known` connections have one plan each.
-    pub(super) fn clear(&mut self, known: usize, stands: impl Fn(KernelTime, Slot) -> bool) {
-        if self.0.len() > known * STALE_FOR_EACH + STALE_AT_LEAST {
-            self.0.retain(|Reverse((at, slot))| stands(*at, *slot));
+    pub(super) fn clear(&mut self, known: usize, stands: impl Fn(&Planned) -> bool) {
+        let Self { lanes, strays, .. } = self;
+        if lanes.iter().map(VecDeque::len).sum::<usize>() + strays.len() > known * STALE_FOR_EACH + STALE_AT_LEAST {
+            lanes.iter_mut().for_each(|lane| lane.retain(&stands));
+            strays.retain(|Reverse(planned)| stands(planned));
         }
-        while self.first().is_some_and(|(at, slot)| !stands(at, slot)) {
-            self.0.pop();
-        }
+        self.take_while(|planned| !stands(planned), drop);
     }
 
-    /// Takes the soonest plan off if it is not after `now`. It may not stand any more, or stand twice.
-    pub(super) fn take(&mut self, now: KernelTime) -> Option<(KernelTime, Slot)> {
-        self.first().filter(|(at, _)| *at <= now)?;
-        self.0.pop().map(|Reverse(plan)| plan)
+    /// Takes those plans off that are not after `now`. They may not stand any more, or stand twice.
+    pub(super) fn take(&mut self, now: KernelTime, taken: impl FnMut(Planned)) {
+        self.take_while(|(at, _)| *at <= now, taken);
+    }
+
+    /// Takes off what comes first in each lane, in no order between them.
+    fn take_while(&mut self, goes: impl Fn(&Planned) -> bool, mut taken: impl FnMut(Planned)) {
+        let mut soonest: Option<Planned> = None;
+        let mut note = |first: Planned| soonest = Some(soonest.map_or(first, |soonest| soonest.min(first)));
+        for lane in &mut self.lanes {
+            while let Some(planned) = lane.pop_front_if(|planned| goes(planned)) {
+                taken(planned);
+            }
+            lane.front().copied().into_iter().for_each(&mut note);
+        }
+        while let Some(&Reverse(planned)) = self.strays.peek().filter(|Reverse(planned)| goes(planned)) {
+            self.strays.pop();
+            taken(planned);
+        }
+        self.strays.peek().into_iter().for_each(|Reverse(first)| note(*first));
+        self.soonest = soonest;
     }
 }
 
-/// Whether the connection in this place is to be looked at at this time.
-pub(super) fn stands(connections: &Connections, settle: Duration, at: KernelTime, slot: Slot) -> bool {
-    connections.get(slot).is_some_and(|known| deadline(known, settle) == at)
-}
-
-/// When a connection is next to be looked at: to be judged, or once it was, to be forgotten.
-pub(super) fn deadline(connection: &Connection, settle: Duration) -> KernelTime {
-    let windows = match (connection.is_judged(), connection.is_quiet()) {
-        (true, _) => MEMORY_WINDOWS,
-        (false, true) => QUIET_WINDOWS,
-        (false, false) => 1,
-    };
-    connection.waiting_since().after(settle * windows)
-}
+#[cfg(test)]
+mod tests;

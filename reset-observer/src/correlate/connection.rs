@@ -3,6 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 mod known;
+mod uncounted;
+
+use uncounted::Uncounted;
 
 use super::{Ends, learned::LONGEST_FAREWELL};
 use crate::{
@@ -47,7 +50,7 @@ pub struct Connection {
     /// This end gave up on a peer that did not answer.
     given_up: Option<Arc<Record>>,
     /// Resets whose leg may still change.
-    uncounted: Vec<Direction>,
+    uncounted: Uncounted,
     judged: bool,
     /// Judged, and nothing was to be said.
     told_nothing: bool,
@@ -71,7 +74,7 @@ impl Connection {
             sent: None,
             exit_close: None,
             given_up: None,
-            uncounted: Vec::new(),
+            uncounted: Uncounted::default(),
             judged: false,
             told_nothing: false,
         };
@@ -102,7 +105,7 @@ impl Connection {
         let record = event.record;
         if let Some(direction) = Direction::of(&record) {
             resets.arrived(direction);
-            self.uncounted.push(direction);
+            self.uncounted.add(direction);
         }
         self.process = self.process.take().or(event.process);
         self.container = self.container.take().or(event.container);
@@ -134,8 +137,7 @@ impl Connection {
     /// The kernel reported a reset that was not on the wire.
     fn retract_reset(&mut self, resets: &mut ResetTotals) {
         self.reset = None;
-        if let Some(index) = self.uncounted.iter().position(|direction| *direction == Direction::Received) {
-            self.uncounted.swap_remove(index);
+        if self.uncounted.take_back(Direction::Received) {
             resets.retracted(Direction::Received);
         }
     }
@@ -169,7 +171,7 @@ impl Connection {
 
     /// Counts the resets that wait on this connection's leg.
     pub(super) fn count(&mut self, resets: &mut ResetTotals) {
-        for direction in self.uncounted.drain(..) {
+        for direction in self.uncounted.take() {
             resets.on_leg(direction, self.leg);
         }
     }

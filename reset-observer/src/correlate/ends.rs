@@ -2,12 +2,12 @@
 
 use std::{
     cmp::Ordering,
-    hash::{Hash, Hasher},
+    hash::{BuildHasher as _, Hash, Hasher},
     net::{IpAddr, SocketAddr},
 };
 
-use foldhash::HashMap;
-use smallvec::SmallVec;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::connections::Slot;
 use crate::record::{Record, SequenceNumbers};
@@ -42,18 +42,42 @@ impl Addresses {
     pub(super) fn of(ends: &Ends) -> Self {
         Self { local: ends.local, remote: ends.remote }
     }
+
+    /// As the other end names them.
+    pub(super) fn reversed(self) -> Self {
+        Self { local: self.remote, remote: self.local }
+    }
+
+    /// The same for both ends.
+    pub(super) fn either_way(self) -> Self {
+        if self.local.port() < self.remote.port() || self.local.port() == self.remote.port() && self.local < self.remote
+        {
+            self
+        } else {
+            self.reversed()
+        }
+    }
 }
 
-/// Hashed several times for each record, so in as few pieces as hold all of it.
 impl Hash for Addresses {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for address in [&self.local, &self.remote] {
-            match address.ip() {
-                IpAddr::V4(ip) => state.write_u64(u64::from(ip.to_bits()) << 16 | u64::from(address.port())),
-                IpAddr::V6(ip) => {
-                    state.write_u128(ip.to_bits());
-                    state.write_u16(address.port());
-                }
+        Address(self.local).hash(state);
+        Address(self.remote).hash(state);
+    }
+}
+
+/// One address. Hashed several times for each record, so in as few pieces as hold all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Address(pub(super) SocketAddr);
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let port = self.0.port();
+        match self.0.ip() {
+            IpAddr::V4(ip) => state.write_u64(u64::from(ip.to_bits()) << 16 | u64::from(port)),
+            IpAddr::V6(ip) => {
+                state.write_u128(ip.to_bits());
+                state.write_u16(port);
             }
         }
     }
@@ -82,25 +106,28 @@ impl PartialOrd for Ends {
 
 /// Numbers that have all but so many of their last bits in common are kept together.
 const BITS_TOGETHER: u32 = 18;
+const LAST_TOGETHER: u32 = u32::MAX >> BITS_TOGETHER;
 
 /// Connections by what they expect to receive next. Under address translation (a Kubernetes service, a published port of
 /// a container) the two ends of a connection know different addresses, and the same sequence numbers.
 #[derive(Debug, Default)]
 pub(super) struct BySequence {
-    expecting: HashMap<u32, SmallVec<[(u32, Slot); 2]>>,
+    seed: RandomState,
+    /// What each expects next.
+    expecting: HashTable<(u32, Slot)>,
 }
 
 impl BySequence {
     pub(super) fn insert(&mut self, slot: Slot, sequence: SequenceNumbers) {
-        self.expecting.entry(sequence.received >> BITS_TOGETHER).or_default().push((sequence.received, slot));
+        let expecting = (sequence.received, slot);
+        let hash = |(at, _): &(u32, Slot)| hash(&self.seed, at >> BITS_TOGETHER);
+        self.expecting.insert_unique(hash(&expecting), expecting, hash);
     }
 
     pub(super) fn remove(&mut self, slot: Slot, sequence: SequenceNumbers) {
-        let near = sequence.received >> BITS_TOGETHER;
-        let Some(together) = self.expecting.get_mut(&near) else { return };
-        together.retain(|known| *known != (sequence.received, slot));
-        if together.is_empty() {
-            self.expecting.remove(&near);
+        let hash = hash(&self.seed, sequence.received >> BITS_TOGETHER);
+        if let Ok(known) = self.expecting.find_entry(hash, |known| *known == (sequence.received, slot)) {
+            known.remove();
         }
     }
 
@@ -110,29 +137,46 @@ impl BySequence {
         let (first, width) = sequence.expectable();
         let near = (first >> BITS_TOGETHER, ((u64::from(first) + u64::from(width)) >> BITS_TOGETHER));
         let count = usize::try_from(near.1 - u64::from(near.0)).unwrap_or(usize::MAX).saturating_add(1);
-        // All of them, where that is less to look at.
-        let few = count <= self.expecting.len().max(2);
-        let some = (0..if few { count } else { 0 }).filter_map(move |further| {
-            let further = u32::try_from(further).ok()?;
-            self.expecting.get(&(near.0.wrapping_add(further) & (u32::MAX >> BITS_TOGETHER)))
+        // All of them, where that is less to look at, or some would be looked at twice.
+        let few = count <= self.expecting.len().clamp(2, LAST_TOGETHER as usize);
+        let some = (0..if few { count } else { 0 }).flat_map(move |further| {
+            let near = u32::try_from(further).ok().map(|further| near.0.wrapping_add(further) & LAST_TOGETHER);
+            near.into_iter().flat_map(|near| self.together(near))
         });
-        let all = self.expecting.values().take(if few { 0 } else { usize::MAX });
-        let found = some.chain(all).flatten();
+        let all = self.expecting.iter().take(if few { 0 } else { usize::MAX });
+        let found = some.chain(all);
         found.filter(move |(at, _)| at.wrapping_sub(first) <= width).map(|(_, slot)| *slot)
     }
+
+    fn together(&self, near: u32) -> impl Iterator<Item = &(u32, Slot)> {
+        let found = self.expecting.iter_hash(hash(&self.seed, near));
+        found.filter(move |(at, _)| at >> BITS_TOGETHER == near)
+    }
+}
+
+fn hash(seed: &RandomState, near: u32) -> u64 {
+    seed.hash_one(near)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, time::Duration};
+
     use super::*;
-    use crate::{correlate::connections::Connections, resets::ResetTotals, sample};
+    use crate::{
+        correlate::{Connection, agenda::Plan, connections::Connections},
+        resets::ResetTotals,
+        sample,
+    };
 
     #[test]
     fn connections_are_found_by_what_they_expect_also_where_the_numbers_wrap() {
         let mut connections = Connections::default();
         let mut slot = |port| {
             let event = sample::from_port(port, sample::fin(1000, sample::idle(sample::RESPONSE_TIME)));
-            connections.insert(crate::correlate::Connection::new(event, &mut ResetTotals::default()))
+            let new = Connection::new(event, &mut ResetTotals::default());
+            let (hashed, plan) = (connections.hash(&new.ends()), Plan::of(&new, Duration::from_secs(1)));
+            connections.insert(Arc::new(new), hashed, plan)
         };
         let slots = [slot(1), slot(2), slot(3)];
         let at = |received| SequenceNumbers { received, ..SequenceNumbers::default() };

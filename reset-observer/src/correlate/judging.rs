@@ -17,7 +17,7 @@ impl Correlator {
         if known.is_judged() {
             return None;
         }
-        let peer = self.peer(known).cloned();
+        let peer = self.peer(slot, known).cloned();
         let known = self.connections.get_mut(slot)?;
         if peer.as_ref().is_some_and(|peer| peer.leg() == Leg::Upstream) {
             known.become_backend();
@@ -52,10 +52,9 @@ impl Correlator {
 
     /// The other end of the connection, in whichever network namespace of this host it is: by its addresses, else by its
     /// sequence numbers, if they leave no choice.
-    fn peer(&self, this: &Connection) -> Option<&Arc<Connection>> {
-        let ends = this.ends();
-        let mut by_address = self.connections.between(ends.remote, ends.local);
-        by_address.find(|peer| peer.first_at_is_near(this)).or_else(|| self.translated_peer(this))
+    fn peer(&self, slot: Slot, this: &Connection) -> Option<&Arc<Connection>> {
+        let by_address = self.connections.peer(slot, |peer| peer.first_at_is_near(this));
+        by_address.or_else(|| self.translated_peer(this))
     }
 
     fn translated_peer(&self, this: &Connection) -> Option<&Arc<Connection>> {

@@ -135,11 +135,9 @@ impl Server {
     /// Whether refusals and service took turns around `at`: what refuses is a limit then, not the want of a listener.
     fn accepts_between(&self, at: KernelTime) -> bool {
         let near = |time: &&KernelTime| time.distance(at) <= IN_TURNS;
-        let between = |opened: &KernelTime| {
-            let refused = || self.refused.iter().filter(near);
-            refused().any(|refused| refused < opened) && refused().any(|refused| refused > opened)
-        };
-        self.served.iter().filter(near).any(between)
+        let refused = || self.refused.iter().filter(near);
+        let Some((first, last)) = refused().min().zip(refused().max()) else { return false };
+        self.served.iter().filter(near).any(|opened| opened > first && opened < last)
     }
 
     pub(super) fn exited(&mut self, at: KernelTime, exit: Exit) {
@@ -200,7 +198,7 @@ impl Server {
 
     /// Whether nothing was learned of the server and nothing happened to it since `before`.
     pub(super) fn is_forgettable(&self, before: KernelTime) -> bool {
-        self.learned.is_empty() && self.last_seen.clock() < before
+        self.last_seen.clock() < before && self.learned.is_empty()
     }
 
     /// What the server was doing around the end of `connection`, as known once `settle` has passed, and what was learned
@@ -226,8 +224,10 @@ impl Server {
 /// Whether these cuts were not the end of a process. One was opened after another was cut; or all were reset, while a
 /// dying process sends a FIN on each connection on which it has read everything: on those that it was at work on.
 fn outlived(cuts: &[&Cut]) -> bool {
-    let opened_after = |cut: &&Cut| cuts.iter().any(|other| cut.opened.is_some_and(|opened| opened > other.at));
-    cuts.iter().any(opened_after) || cuts.iter().all(|cut| cut.by_reset)
+    let (last_opened, first_cut) =
+        (cuts.iter().filter_map(|cut| cut.opened).max(), cuts.iter().map(|cut| cut.at).min());
+    let opened_after = last_opened.zip(first_cut).is_some_and(|(opened, cut)| opened > cut);
+    opened_after || cuts.iter().all(|cut| cut.by_reset)
 }
 
 fn keep<T>(events: &mut VecDeque<T>, event: T) {

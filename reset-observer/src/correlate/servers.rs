@@ -6,6 +6,7 @@ use foldhash::HashMap;
 
 use super::{
     Correlator, ExpectedRaces, IdleGaps,
+    ends::Address,
     learned::{IdleTimeout, Learned, Stamp},
     server::Server,
 };
@@ -23,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The servers by address. Two of one address in different network namespaces are one here.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    known: HashMap<SocketAddr, Server>,
+    known: HashMap<Address, Box<Server>>,
     forgotten: u64,
     forgotten_before: KernelTime,
     /// Grows with everything learned.
@@ -32,16 +33,17 @@ pub(super) struct Servers {
 
 impl Servers {
     pub(super) fn get(&self, address: &SocketAddr) -> Option<&Server> {
-        self.known.get(address)
+        self.known.get(&Address(*address)).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, address: &SocketAddr) -> Option<&mut Server> {
-        self.known.get_mut(address)
+        self.known.get_mut(&Address(*address)).map(Box::as_mut)
     }
 
     /// The server, to tell it what happened. Where there is no room, those that nothing was learned of are forgotten first,
     /// then those not heard of for longest.
     pub(super) fn entry(&mut self, address: SocketAddr) -> &mut Server {
+        let address = Address(address);
         if self.known.len() >= MAX_SERVERS && !self.known.contains_key(&address) {
             self.forget_some();
         }
@@ -68,7 +70,7 @@ impl Servers {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (SocketAddr, &Server)> {
-        self.known.iter().map(|(address, server)| (*address, server))
+        self.known.iter().map(|(address, server)| (address.0, server.as_ref()))
     }
 
     #[cfg(test)]

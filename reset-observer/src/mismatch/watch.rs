@@ -1,7 +1,8 @@
 //! What is new about the two sides of each server.
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
+use foldhash::HashMap;
 use serde::Serialize;
 
 use super::Sides;

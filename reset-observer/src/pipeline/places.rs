@@ -1,6 +1,8 @@
 //! Who says whose a record is, and what servers are called: nginx's processes on this host, or a recording.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
+
+use foldhash::HashMap;
 
 use crate::{
     attribute::{Attributed, Attributor},

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Connection;
 use crate::{
     container::Container,
-    correlate::Ends,
+    correlate::{Ends, ends::Addresses},
     nginx::upstream_settings::UpstreamSettings,
     record::{Event, Exit, KernelTime, Record, Snapshot, TcpState},
     recording::tape::Name,
@@ -17,6 +17,16 @@ impl Connection {
     #[must_use]
     pub fn ends(&self) -> Ends {
         self.ends
+    }
+
+    /// Whether these are its ends.
+    pub(in crate::correlate) fn is_of(&self, ends: &Ends) -> bool {
+        self.ends == *ends
+    }
+
+    /// Whether it is between these addresses, seen from this end.
+    pub(in crate::correlate) fn is_between(&self, addresses: &Addresses) -> bool {
+        self.ends.local == addresses.local && self.ends.remote == addresses.remote
     }
 
     /// Which side of nginx.

@@ -283,6 +283,9 @@ fn is_changed(
     counts: impl Fn(Duration, &IdleTimeout) -> bool,
 ) -> bool {
     let Some(older) = samples.len().checked_sub(many) else { return false };
+    if all_agree(samples) {
+        return false;
+    }
     let (older, newest) = samples.split_at(older);
     let changed = timeout(older, grade)
         .is_some_and(|known| newest.iter().all(|idle| !known.covers(*idle) && counts(*idle, &known)));
