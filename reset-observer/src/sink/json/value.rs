@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use serde::Serialize;
 use smallvec::{Array, SmallVec};
+use smol_str::SmolStr;
 
 use crate::{
     container::Runtime,
@@ -101,6 +102,12 @@ impl Value for str {
 }
 
 impl Value for String {
+    fn write(&self, line: &mut Vec<u8>) {
+        self.as_str().write(line);
+    }
+}
+
+impl Value for SmolStr {
     fn write(&self, line: &mut Vec<u8>) {
         self.as_str().write(line);
     }
