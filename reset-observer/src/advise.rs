@@ -5,10 +5,13 @@ use crate::{classify::Decision, correlate::Case, record::Exit, verdict::Cause};
 mod family;
 mod limit;
 mod middlebox;
+mod part;
 mod place;
 mod pool;
 mod span;
 
+use part::{USUAL_LEN, say};
+use place::Block;
 pub use pool::mismatch;
 
 /// The advice for a decision; `None` where nothing is wrong, or nothing can be said yet.
@@ -18,17 +21,9 @@ pub fn advise(case: &Case, decision: &Decision) -> Option<String> {
         Cause::KeepaliveRace => Some(pool::race(case)),
         Cause::MiddleboxIdleDrop => Some(middlebox::forgot(case)),
         Cause::BackendCrash => Some(crash(case)),
-        Cause::BackendRestart => Some(format!(
-            "the backend was stopped with a request in hand: let it finish its requests before it exits, and take it out \
-             of {} before it is stopped",
-            place::block(case)
-        )),
+        Cause::BackendRestart => Some(restart(case)),
         Cause::BackendAbort => Some(abort(case)),
-        Cause::ConnectionRefused => Some(format!(
-            "nothing listens at {}: start the backend there, or take the server out of {}",
-            case.connection.ends().remote,
-            place::block(case)
-        )),
+        Cause::ConnectionRefused => Some(refused(case)),
         Cause::ConnectionLimit => Some(limit::turned_away(case)),
         Cause::ProxyCrash => {
             Some("an nginx worker died: see nginx's error log for `exited on signal`, and suspect its modules".into())
@@ -37,21 +32,53 @@ pub fn advise(case: &Case, decision: &Decision) -> Option<String> {
     }
 }
 
+fn restart(case: &Case) -> String {
+    let mut said = String::with_capacity(USUAL_LEN);
+    say!(
+        &mut said,
+        "the backend was stopped with a request in hand: let it finish its requests before it exits, and take it out of ",
+        Block(case),
+        " before it is stopped",
+    );
+    said
+}
+
+fn refused(case: &Case) -> String {
+    let mut said = String::with_capacity(USUAL_LEN);
+    let server = case.connection.ends().remote.to_string();
+    say!(
+        &mut said,
+        "nothing listens at ",
+        server,
+        ": start the backend there, or take the server out of ",
+        Block(case)
+    );
+    said
+}
+
 fn crash(case: &Case) -> String {
     let peer = case.peer.as_ref();
-    let process = peer.and_then(|peer| peer.process()).map(|process| format!("{} (pid {})", process.name, process.pid));
-    match (peer.and_then(|peer| peer.exit()), process) {
-        (Some(Exit::Signal(9)), Some(process)) => format!(
-            "{process} was killed (SIGKILL) with a request in hand: look for an out-of-memory kill in the kernel's log \
-             (dmesg), and for who else sends it"
+    let Some((exit, process)) = peer.and_then(|peer| peer.exit().zip(peer.process())) else {
+        return "the backend went away with a request in hand: see its log, its supervisor and its host's kernel log for \
+                this time"
+            .into();
+    };
+    let mut said = String::with_capacity(USUAL_LEN);
+    say!(&mut said, &process.name, " (pid ", u64::from(process.pid), ")");
+    match exit {
+        Exit::Signal(9) => say!(
+            &mut said,
+            " was killed (SIGKILL) with a request in hand: look for an out-of-memory kill in the kernel's log (dmesg), and \
+             for who else sends it",
         ),
-        (Some(exit), Some(process)) => {
-            format!("{process} died ({exit}) with a request in hand: see its log and core dump for this time")
-        }
-        _ => "the backend went away with a request in hand: see its log, its supervisor and its host's kernel log for \
-              this time"
-            .into(),
+        Exit::Signal(_) | Exit::Status(_) => say!(
+            &mut said,
+            " died (",
+            exit.to_string(),
+            ") with a request in hand: see its log and core dump for this time",
+        ),
     }
+    said
 }
 
 fn abort(case: &Case) -> String {

@@ -10,11 +10,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use reset_observer_ebpf::record::{Hook, RECORD_VERSION, RawPacket, RawRecord, SocketKind, flag};
-use smol_str::SmolStr;
 use zerocopy::FromBytes as _;
 
 use crate::record::{
-    Event, Exit, Fate, KernelTime, LastPayload, Message, Owner, Packet, Process, ProcessEvent, Record, SequenceNumbers,
+    Event, Exit, Fate, KernelTime, LastPayload, Message, Owner, Packet, ProcessEvent, Record, SequenceNumbers,
     Snapshot, SocketId, TcpState,
 };
 
@@ -22,8 +21,10 @@ use crate::record::{
 const ACK: u8 = 0x10;
 
 mod jiffies;
+mod processes;
 
 pub use jiffies::JiffyClock;
+use processes::Processes;
 
 /// By how much the count of jiffies may be behind when it is taken, in the usual case.
 const LATE_JIFFIES: u32 = 2;
@@ -39,6 +40,7 @@ const LATE: Duration = Duration::from_millis(20);
 pub struct Decoder {
     jiffies: JiffyClock,
     reasons: HashMap<u32, Arc<str>>,
+    processes: Processes,
 }
 
 impl Decoder {
@@ -46,7 +48,7 @@ impl Decoder {
     #[must_use]
     pub fn new(reasons: &[(String, u32)]) -> Self {
         let named = reasons.iter().map(|(name, value)| (*value, reason_name(name).into()));
-        Self { jiffies: JiffyClock::default(), reasons: named.collect() }
+        Self { reasons: named.collect(), ..Self::default() }
     }
 
     /// Reads one record.
@@ -62,8 +64,8 @@ impl Decoder {
         self.jiffies.learn(raw.jiffies, KernelTime(raw.time_ns));
         let hook = Hook::from_u8(raw.hook).with_context(|| format!("a record of the unknown hook {}", raw.hook))?;
         match hook {
-            Hook::ProcessExit => Ok(process_event(&raw, Fate::Ended(Exit::from_wait_code(raw.exit_code)))),
-            Hook::OomVictim => Ok(process_event(&raw, Fate::OomVictim)),
+            Hook::ProcessExit => Ok(self.process_event(&raw, Fate::Ended(Exit::from_wait_code(raw.exit_code)))),
+            Hook::OomVictim => Ok(self.process_event(&raw, Fate::OomVictim)),
             Hook::ReceiveReset
             | Hook::SendReset
             | Hook::FinReceived
@@ -71,36 +73,43 @@ impl Decoder {
             | Hook::Retransmit
             | Hook::CloseUnacked
             | Hook::SocketError
-            | Hook::ListenerExit => self.record(&raw, hook).map(Arc::new).map(Message::Connection),
+            | Hook::ListenerExit => self.record(&raw, hook).map(Message::Connection),
         }
     }
 
-    fn record(&self, raw: &RawRecord, hook: Hook) -> Result<Record> {
+    fn process_event(&mut self, raw: &RawRecord, fate: Fate) -> Message {
+        let process = self.processes.process(raw.current_tgid, &raw.current_comm);
+        Message::Process(ProcessEvent { at: KernelTime(raw.time_ns), process, fate })
+    }
+
+    fn record(&mut self, raw: &RawRecord, hook: Hook) -> Result<Arc<Record>> {
         let kind = SocketKind::from_u8(raw.socket_kind)
             .with_context(|| format!("a record of the unknown kind of socket {}", raw.socket_kind))?;
         let state_before = state(raw.state_before)?;
+        let local = SocketAddr::new(address(raw.family, raw.local_addr)?, raw.local_port);
+        let remote = SocketAddr::new(address(raw.family, raw.remote_addr)?, raw.remote_port);
         let has = |bit| raw.flags & bit != 0;
-        Ok(Record {
+        Ok(Arc::new(Record {
             at: KernelTime(raw.time_ns),
             event: event(hook, raw),
             // A listener outlives the connection: its address says nothing of this one.
             socket: (raw.socket != 0 && kind != SocketKind::Listener).then_some(SocketId(raw.socket)),
             netns: (raw.netns != 0).then_some(raw.netns),
             cgroup_id: (raw.cgroup_id != 0).then_some(raw.cgroup_id),
-            local: SocketAddr::new(address(raw.family, raw.local_addr)?, raw.local_port),
-            remote: SocketAddr::new(address(raw.family, raw.remote_addr)?, raw.remote_port),
+            local,
+            remote,
             state_before,
             owner: has(flag::OWNER).then(|| Owner {
-                process: process(raw.owner_tgid, &raw.owner_comm),
+                process: self.processes.process(raw.owner_tgid, &raw.owner_comm),
                 opened_at: KernelTime(raw.opened_ns),
             }),
-            current: has(flag::CURRENT).then(|| process(raw.current_tgid, &raw.current_comm)),
+            current: has(flag::CURRENT).then(|| self.processes.process(raw.current_tgid, &raw.current_comm)),
             exit: has(flag::EXITING).then(|| Exit::from_wait_code(raw.exit_code)),
             reset_reason: (hook == Hook::SendReset).then(|| self.reasons.get(&raw.reason).cloned()).flatten(),
             snapshot: has(flag::SNAPSHOT).then(|| self.snapshot(raw, hook, state_before)),
             packet: has(flag::PACKET).then(|| packet(&raw.packet)),
             peer_on_host: has(flag::PEER_ON_HOST),
-        })
+        }))
     }
 
     fn snapshot(&self, raw: &RawRecord, hook: Hook, state: Option<TcpState>) -> Snapshot {
@@ -229,11 +238,6 @@ pub fn reason_name(kernel_name: &str) -> String {
     kernel_name.strip_prefix("SK_RST_REASON_").unwrap_or(kernel_name).to_ascii_lowercase()
 }
 
-fn process_event(raw: &RawRecord, fate: Fate) -> Message {
-    let process = process(raw.current_tgid, &raw.current_comm);
-    Message::Process(ProcessEvent { at: KernelTime(raw.time_ns), process, fate })
-}
-
 fn packet(raw: &RawPacket) -> Packet {
     Packet {
         tcp_flags: raw.tcp_flags,
@@ -263,11 +267,6 @@ fn address(family: u16, bytes: [u8; 16]) -> Result<IpAddr> {
 
 fn microseconds(value: u64) -> KernelTime {
     KernelTime(value.saturating_mul(1_000))
-}
-
-fn process(tgid: u32, comm: &[u8; 16]) -> Process {
-    let end = comm.iter().position(|&byte| byte == 0).unwrap_or(comm.len());
-    Process { tgid, comm: SmolStr::new(String::from_utf8_lossy(&comm[..end])) }
 }
 
 #[cfg(test)]

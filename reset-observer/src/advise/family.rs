@@ -127,7 +127,9 @@ fn is_default(timeout: Duration, seconds: u64) -> bool {
 
 impl Family {
     fn is_called(&self, process: &str) -> bool {
-        self.processes.iter().any(|name| process == *name || process.starts_with(&format!("{name}:")))
+        self.processes
+            .iter()
+            .any(|name| process.strip_prefix(name).is_some_and(|after| after.is_empty() || after.starts_with(':')))
     }
 
     /// A quarter above nginx's.

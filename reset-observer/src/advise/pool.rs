@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{family, place, span};
+use super::{
+    family,
+    part::{Directive, Part, USUAL_LEN, say},
+    place::{Block, NamedBlock, PlacedBlock},
+    span,
+};
 use crate::{
     correlate::Case,
     mismatch::{Sides, safe_up_to},
@@ -32,28 +37,41 @@ struct Backend<'a> {
 pub fn mismatch(sides: &Sides) -> Option<String> {
     let settings = sides.settings.as_deref().filter(|_| sides.mismatch() == Some(true))?;
     let safe = safe_up_to(&sides.backend, sides.round_trip);
-    Some(close_first(settings, Backend { timeout: sides.backend.value, safe, process: None }))
+    let mut said = String::with_capacity(USUAL_LEN);
+    close_first(settings, Backend { timeout: sides.backend.value, safe, process: None }, &mut said);
+    Some(said)
 }
 
 /// The advice for a keepalive race.
 pub(super) fn race(case: &Case) -> String {
     let backend = backend(case);
-    let Some(settings) = case.connection.settings() else { return unconfigured(case, backend) };
-    let change = match (Keeps::of(settings), backend) {
-        (Keeps::Nothing, _) => {
-            return "nginx's configuration keeps no idle connections to this server, so the worker that held this one most \
-                    likely runs an older configuration: see that old workers end, or raise the backend's idle timeout"
-                .into();
-        }
-        (_, Some(backend)) => close_first(settings, backend),
-        (keeps, None) => format!(
-            "the backend closes idle connections sooner than nginx does, which keeps them {}: set keepalive_timeout in {} \
-             below the backend's idle timeout, or raise that well above nginx's",
-            kept(keeps),
-            place::block(case),
-        ),
+    let mut said = String::with_capacity(USUAL_LEN);
+    let to = &mut said;
+    let Some(settings) = case.connection.settings() else {
+        unconfigured(case, backend, to);
+        return said;
     };
-    format!("{change}; {}", temptations(settings.next_upstream))
+    match (Keeps::of(settings), backend) {
+        (Keeps::Nothing, _) => {
+            say!(
+                to,
+                "nginx's configuration keeps no idle connections to this server, so the worker that held this one most \
+                 likely runs an older configuration: see that old workers end, or raise the backend's idle timeout",
+            );
+            return said;
+        }
+        (_, Some(backend)) => close_first(settings, backend, to),
+        (keeps, None) => say!(
+            to,
+            "the backend closes idle connections sooner than nginx does, which keeps them ",
+            Kept(keeps),
+            ": set keepalive_timeout in ",
+            Block(case),
+            " below the backend's idle timeout, or raise that well above nginx's",
+        ),
+    }
+    say!(to, "; ", temptations(settings.next_upstream));
+    said
 }
 
 fn backend(case: &Case) -> Option<Backend<'_>> {
@@ -67,77 +85,95 @@ fn backend(case: &Case) -> Option<Backend<'_>> {
     learned.or_else(gap)
 }
 
-fn unconfigured(case: &Case, backend: Option<Backend<'_>>) -> String {
-    let where_to = place::named_block(case);
+fn unconfigured(case: &Case, backend: Option<Backend<'_>>, to: &mut String) {
     let advised = backend.and_then(|backend| Some((backend.timeout, span::well_below(backend.timeout, backend.safe)?)));
+    say!(to, "the backend closes idle connections ");
     match advised {
-        Some((timeout, advised)) => format!(
-            "the backend closes idle connections after about {}, and nginx keeps them for {NGINX_DEFAULT} unless told \
-             otherwise: set keepalive_timeout {} in {where_to}, or raise the backend's idle timeout above nginx's",
-            span::directive(timeout),
-            span::directive(advised),
-        ),
-        None => format!(
-            "the backend closes idle connections sooner than nginx does: set keepalive_timeout in {where_to} below the \
-             backend's idle timeout, or raise that above nginx's ({NGINX_DEFAULT} unless set)"
-        ),
+        Some((timeout, advised)) => {
+            say!(to, "after about ", Directive(timeout), ", and nginx keeps them for ", NGINX_DEFAULT);
+            say!(to, " unless told otherwise: set keepalive_timeout ", Directive(advised), " in ", NamedBlock(case));
+            say!(to, ", or raise the backend's idle timeout above nginx's");
+        }
+        None => {
+            say!(to, "sooner than nginx does: set keepalive_timeout in ", NamedBlock(case));
+            say!(to, " below the backend's idle timeout, or raise that above nginx's (", NGINX_DEFAULT, " unless set)");
+        }
     }
 }
 
-fn close_first(settings: &UpstreamSettings, backend: Backend<'_>) -> String {
-    let about = span::directive(backend.timeout);
+fn close_first(settings: &UpstreamSettings, backend: Backend<'_>, to: &mut String) {
     let keeps = Keeps::of(settings);
-    let facts =
-        format!("the backend closes idle connections after about {about}, and nginx keeps them {}", kept(keeps));
-    let advised = span::well_below(backend.timeout, backend.safe).map(span::directive);
-    match (keeps, advised) {
-        (Keeps::For(timeout), _) if timeout <= backend.safe => format!(
-            "{facts} only ({}): the worker that held this one runs an older configuration, or the backend closes for other \
-             reasons too, such as a limit of requests per connection or a stop",
-            counted(settings)
+    say!(to, "the backend closes idle connections after about ", Directive(backend.timeout));
+    say!(to, ", and nginx keeps them ", Kept(keeps));
+    match (keeps, span::well_below(backend.timeout, backend.safe)) {
+        (Keeps::For(timeout), _) if timeout <= backend.safe => say!(
+            to,
+            " only (",
+            Counted(settings),
+            "): the worker that held this one runs an older configuration, or the backend closes for other reasons too, \
+             such as a limit of requests per connection or a stop",
         ),
-        (Keeps::For(timeout), Some(advised)) => format!(
-            "{facts}: {}, or raise the backend's idle timeout well above {}{}",
-            set(settings, &advised, timeout),
-            span::directive(timeout),
-            family::how_to_raise(backend.process, backend.timeout, timeout)
-        ),
-        (Keeps::Forever, Some(advised)) => format!(
-            "{facts}, for it knows no keepalive_timeout before 1.15.3: update it, and set keepalive_timeout {advised}{}",
-            place::block_of(settings).map(|block| format!(" in {block}")).unwrap_or_default()
-        ),
-        (Keeps::Nothing, _) | (_, None) => format!("{facts}: raise the backend's idle timeout well above that"),
+        (Keeps::For(timeout), Some(advised)) => {
+            say!(to, ": ", Set { settings, advised, timeout });
+            say!(to, ", or raise the backend's idle timeout well above ", Directive(timeout));
+            say!(to, family::how_to_raise(backend.process, backend.timeout, timeout));
+        }
+        (Keeps::Forever, Some(advised)) => {
+            say!(to, ", for it knows no keepalive_timeout before 1.15.3: update it, and set keepalive_timeout ");
+            say!(to, Directive(advised));
+            if let Some(block) = PlacedBlock::of(settings) {
+                say!(to, " in ", block);
+            }
+        }
+        (Keeps::Nothing, _) | (_, None) => say!(to, ": raise the backend's idle timeout well above that"),
     }
 }
 
 /// Where to write the directive, and what counts there.
-fn set(settings: &UpstreamSettings, advised: &str, timeout: Duration) -> String {
-    let timeout = span::directive(timeout);
-    let name = settings.block.as_ref().map_or_else(String::new, |(name, _)| format!(" in upstream {name}"));
-    match (&settings.keepalive_timeout_at, &settings.block) {
-        (Some(place), _) => {
-            format!("set keepalive_timeout {advised}{name}, in place of keepalive_timeout {timeout} at {place}")
+struct Set<'a> {
+    settings: &'a UpstreamSettings,
+    advised: Duration,
+    /// In place of this one.
+    timeout: Duration,
+}
+
+impl Part for Set<'_> {
+    fn say(&self, to: &mut String) {
+        let (advised, timeout) = (Directive(self.advised), Directive(self.timeout));
+        say!(to, "set keepalive_timeout ", advised);
+        if let Some((name, _)) = &self.settings.block {
+            say!(to, " in upstream ", name);
         }
-        (None, Some((_, block))) => {
-            format!("set keepalive_timeout {advised}{name} ({block}), where nginx's default of {timeout} counts")
+        match (&self.settings.keepalive_timeout_at, &self.settings.block) {
+            (Some(place), _) => say!(to, ", in place of keepalive_timeout ", timeout, " at ", place),
+            (None, Some((_, block))) => say!(to, " (", block, "), where nginx's default of ", timeout, " counts"),
+            (None, None) => say!(to, " in the upstream block"),
         }
-        (None, None) => format!("set keepalive_timeout {advised} in the upstream block"),
     }
 }
 
-fn counted(settings: &UpstreamSettings) -> String {
-    match (&settings.keepalive_timeout_at, place::block_of(settings)) {
-        (Some(place), _) => format!("keepalive_timeout at {place}"),
-        (None, Some(block)) => format!("its default, in {block}"),
-        (None, None) => "its default".into(),
+/// Which setting of nginx counts.
+struct Counted<'a>(&'a UpstreamSettings);
+
+impl Part for Counted<'_> {
+    fn say(&self, to: &mut String) {
+        match (&self.0.keepalive_timeout_at, PlacedBlock::of(self.0)) {
+            (Some(place), _) => say!(to, "keepalive_timeout at ", place),
+            (None, Some(block)) => say!(to, "its default, in ", block),
+            (None, None) => say!(to, "its default"),
+        }
     }
 }
 
-fn kept(keeps: Keeps) -> String {
-    match keeps {
-        Keeps::For(timeout) => format!("for {}", span::directive(timeout)),
-        Keeps::Forever => "for ever".into(),
-        Keeps::Nothing => "not at all".into(),
+struct Kept(Keeps);
+
+impl Part for Kept {
+    fn say(&self, to: &mut String) {
+        match self.0 {
+            Keeps::For(timeout) => say!(to, "for ", Directive(timeout)),
+            Keeps::Forever => say!(to, "for ever"),
+            Keeps::Nothing => say!(to, "not at all"),
+        }
     }
 }
 

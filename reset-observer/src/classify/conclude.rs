@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use smol_str::{SmolStr, ToSmolStr as _};
+
 use super::{Decision, raise::would_raise};
 use crate::{
     correlate::{Case, Connection, Logged},
@@ -58,17 +60,19 @@ fn request(case: &Case) -> Option<Request> {
 }
 
 /// An IPv4 address is put together by hand: formatting it takes longer than all else of a request.
-fn text(address: IpAddr) -> String {
-    let IpAddr::V4(address) = address else { return address.to_string() };
-    let mut text = String::with_capacity("255.255.255.255".len());
+fn text(address: IpAddr) -> SmolStr {
+    let IpAddr::V4(address) = address else { return address.to_smolstr() };
+    let mut text = [0; "255.255.255.255".len()];
+    let mut len = 0;
     for (index, octet) in address.octets().into_iter().enumerate() {
-        if index > 0 {
-            text.push('.');
-        }
         let digits = [100, 10, 1].into_iter().filter(|unit| octet >= *unit || *unit == 1);
-        text.extend(digits.map(|unit| char::from(b'0' + octet / unit % 10)));
+        let point = (index > 0).then_some(b'.');
+        for byte in point.into_iter().chain(digits.map(|unit| b'0' + octet / unit % 10)) {
+            text[len] = byte;
+            len += 1;
+        }
     }
-    text
+    SmolStr::new(str::from_utf8(&text[..len]).unwrap_or_default())
 }
 
 fn signal(case: &Case) -> Signal {
@@ -142,7 +146,7 @@ mod tests {
     fn an_address_is_told_as_the_standard_library_does() {
         for octet in 0..=u8::MAX {
             let address = IpAddr::from([octet, 255 - octet, 0, octet]);
-            assert_eq!(text(address), address.to_string());
+            assert_eq!(text(address), address.to_smolstr());
         }
         assert_eq!(text("fd00::1".parse().unwrap()), "fd00::1");
     }

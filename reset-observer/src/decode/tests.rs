@@ -62,7 +62,7 @@ fn a_race_reads_as_the_socket_knew_it() {
     assert_eq!(record.remote, "10.99.2.1:3000".parse().unwrap());
     assert_eq!(record.event, Event::FinReceived);
     assert_eq!(record.state_before, Some(TcpState::Established));
-    assert_eq!(record.owner.unwrap().process, Process { tgid: 3632, comm: "nginx".into() });
+    assert_eq!(record.owner.unwrap().process, crate::record::Process { tgid: 3632, comm: "nginx".into() });
     let snapshot = record.snapshot.unwrap();
     assert_eq!(snapshot.unacked, 49, "sequence numbers wrap");
     assert!(snapshot.flight_never_acked);

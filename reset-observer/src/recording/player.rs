@@ -22,17 +22,17 @@ pub enum Step {
     /// Nothing to show.
     Nothing,
     /// The observer was ready.
-    Ready(Ready),
+    Ready(Box<Ready>),
     /// Verdicts fell.
     Verdicts(Vec<Verdict>),
     /// Something was new about servers.
     News(Vec<UpstreamNews>),
     /// Records were lost.
-    Counts(KernelTime, KernelCounts),
+    Counts(KernelTime, Box<KernelCounts>),
     /// Something was changed.
-    Mark(KernelTime, KernelCounts, MarkedBy),
+    Mark(KernelTime, Box<KernelCounts>, MarkedBy),
     /// The session ended.
-    End(KernelTime, KernelCounts),
+    End(KernelTime, Box<KernelCounts>),
 }
 
 /// A pipeline that is told what another one was told.
@@ -67,7 +67,7 @@ impl Player {
             Entry::Loose(bytes) => self.pipeline.take_loose(bytes),
             Entry::Due(now) => return Ok(Step::Verdicts(self.pipeline.due(now))),
             Entry::Placing(placing) => self.place(*placing),
-            Entry::Context(context) => return self.take(*context),
+            Entry::Context(context) => return self.take(context),
         }
         Ok(Step::Nothing)
     }
@@ -79,10 +79,10 @@ impl Player {
         self.placings.push(placing);
     }
 
-    fn take(&mut self, context: Context) -> Result<Step> {
+    fn take(&mut self, context: Box<Context>) -> Result<Step> {
         let pipeline = &mut self.pipeline;
-        match context {
-            Context::Ready { at, ready } => return Ok(Step::Ready(Ready { at, ..ready })),
+        match *context {
+            Context::Ready { at, ready } => return Ok(Step::Ready(Box::new(Ready { at, ..ready }))),
             Context::Line { log, written, line } => pipeline.take_line(log, *line, written),
             Context::LinesLost { at } => pipeline.lines_lost(at),
             Context::Follow { instances } => pipeline.follow_logs_of(instances.into_iter().collect()),
@@ -98,10 +98,10 @@ impl Player {
                 let news = pipeline.upstream_news(at);
                 return Ok(Step::News(news.into_iter().map(|news| UpstreamNews::new(at, &news)).collect()));
             }
-            Context::Counts { at, kernel } => return Ok(Step::Counts(at, kernel)),
-            Context::Mark { at, kernel, by } => return Ok(Step::Mark(at, kernel, by)),
+            Context::Counts { at, kernel } => return Ok(Step::Counts(at, Box::new(kernel))),
+            Context::Mark { at, kernel, by } => return Ok(Step::Mark(at, Box::new(kernel), by)),
             Context::Flush => return Ok(Step::Verdicts(pipeline.flush())),
-            Context::End { at, kernel } => return Ok(Step::End(at, kernel)),
+            Context::End { at, kernel } => return Ok(Step::End(at, Box::new(kernel))),
             Context::Full => {}
         }
         Ok(Step::Nothing)

@@ -160,10 +160,10 @@ impl Redactor {
         self.names.replace_any(Kind::Host, line.server.as_mut());
         self.names.replace_any(Kind::Host, line.host.as_mut());
         self.names.replace_any(Kind::Referrer, line.referrer.as_mut());
-        line.request.iter_mut().for_each(|request| *request = self.names.request_line(request));
-        line.subrequest.iter_mut().for_each(|uri| *uri = self.names.uri(uri));
+        line.request.iter_mut().for_each(|request| *request = self.names.request_line(request).into());
+        line.subrequest.iter_mut().for_each(|uri| *uri = self.names.uri(uri).into());
         if let Some(Upstream { scheme: _, peer, uri }) = &mut line.upstream {
-            *uri = self.names.uri(uri);
+            *uri = self.names.uri(uri).into();
             match peer {
                 Peer::Tcp(address) => *address = self.addresses.of_socket(*address),
                 Peer::Unix(path) => self.names.replace(Kind::File, path),

@@ -16,6 +16,8 @@ use crate::{
 };
 
 mod line;
+mod name;
+mod number;
 mod value;
 mod verdict;
 

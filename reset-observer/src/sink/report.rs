@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
+use smol_str::{SmolStr, format_smolstr};
+
 use crate::{
     comparison::Comparison,
     correlate::{Gaps, IdleGaps},
@@ -197,16 +199,16 @@ impl HurtRequest {
         let request = verdict.request.as_ref().map(|request| Request {
             line: shortened(&request.line),
             client: shortened(&request.client),
-            host: request.host.as_deref().map(shortened),
+            host: request.host.as_ref().map(shortened),
         });
         Self { at: verdict.at, id: verdict.id, cause: verdict.cause, impact: verdict.impact, server, request }
     }
 }
 
-fn shortened(text: &str) -> String {
+fn shortened(text: &SmolStr) -> SmolStr {
     match text.char_indices().nth(LONGEST_TEXT) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        Some((end, _)) => format_smolstr!("{}…", &text[..end]),
+        None => text.clone(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::ProcessLabel;
 
@@ -74,9 +75,9 @@ pub struct Backend {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Request line.
-    pub line: String,
+    pub line: SmolStr,
     /// Client address.
-    pub client: String,
+    pub client: SmolStr,
     /// Host header.
-    pub host: Option<String>,
+    pub host: Option<SmolStr>,
 }

@@ -53,8 +53,8 @@ fn stretch(args: &ReplayArgs, path: &Path) -> Result<(Header, Stretch, KernelTim
             Step::Nothing | Step::News(_) | Step::Mark(..) => {}
             Step::Ready(ready) => (started_at, others_count) = (ready.at, ready.nginx.workers == 0),
             Step::Verdicts(verdicts) => verdicts.iter().for_each(|verdict| stretch.add(verdict, others_count)),
-            Step::Counts(_, counts) => kernel = counts,
-            Step::End(at, counts) => (ended_at, kernel) = (at, counts),
+            Step::Counts(_, counts) => kernel = *counts,
+            Step::End(at, counts) => (ended_at, kernel) = (at, *counts),
         }
     }
     tell_ending(reader.ending(), path);

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 mod action;
 mod bytes;
@@ -19,6 +20,7 @@ mod complaint;
 mod head;
 mod tail;
 mod upstream;
+mod written;
 
 pub use action::Action;
 pub use complaint::{Call, Complaint, Kind, ProcessEnd};
@@ -46,6 +48,7 @@ pub enum Client {
 pub struct Line {
     /// When, in the local time of nginx, cut to the second. nginx takes it from the start of the turn of its event
     /// loop: it may be a little earlier than the event, never later than the line.
+    #[serde(deserialize_with = "written::deserialize")]
     pub written: DateTime,
     /// How bad nginx finds it.
     pub level: Level,
@@ -60,17 +63,17 @@ pub struct Line {
     /// Who asked.
     pub client: Option<Client>,
     /// `server_name` of the virtual server, or the listening address before a request was read.
-    pub server: Option<String>,
+    pub server: Option<SmolStr>,
     /// The request line.
-    pub request: Option<String>,
+    pub request: Option<SmolStr>,
     /// The path of the subrequest.
-    pub subrequest: Option<String>,
+    pub subrequest: Option<SmolStr>,
     /// The server that the request went to.
     pub upstream: Option<Upstream>,
     /// The Host header.
-    pub host: Option<String>,
+    pub host: Option<SmolStr>,
     /// The Referer header.
-    pub referrer: Option<String>,
+    pub referrer: Option<SmolStr>,
     /// The line reached [`MAX_LINE`] or ends within a quoted part: what comes last may be incomplete, and parts that
     /// would follow are missing.
     pub truncated: bool,

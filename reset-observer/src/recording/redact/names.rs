@@ -99,11 +99,11 @@ impl Names {
         format!("{}{number}", kind.prefix())
     }
 
-    pub(super) fn replace(&mut self, kind: Kind, name: &mut String) {
-        *name = self.of(kind, name);
+    pub(super) fn replace<T: AsRef<str> + From<String>>(&mut self, kind: Kind, name: &mut T) {
+        *name = self.of(kind, name.as_ref()).into();
     }
 
-    pub(super) fn replace_any(&mut self, kind: Kind, name: Option<&mut String>) {
+    pub(super) fn replace_any<T: AsRef<str> + From<String>>(&mut self, kind: Kind, name: Option<&mut T>) {
         name.into_iter().for_each(|name| self.replace(kind, name));
     }
 

@@ -1,16 +1,13 @@
 //! JSON written straight into a line, byte for byte as `serde_json` would: for what is written so often that its time
 //! counts, which is verdicts.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use serde::Serialize;
 use smallvec::{Array, SmallVec};
+use smol_str::SmolStr;
 
-use crate::{
-    container::Runtime,
-    record::TcpState,
-    verdict::{Cause, Confidence, Evidence, Impact, Leg, Role, RstFlags, Signal, VerdictId, WouldRaise},
-};
+use crate::verdict::VerdictId;
 
 /// What can be written into a line.
 pub(super) trait Value {
@@ -39,35 +36,15 @@ macro_rules! objects {
 
 pub(super) use objects;
 
-/// Implements [`Value`] by `serde_json`.
-macro_rules! by_serde {
-    ($($type:ty),+) => { $(
-        impl Value for $type {
-            fn write(&self, line: &mut Vec<u8>) {
-                by_serde(self, line);
-            }
-        }
-    )+ };
-}
-
-by_serde!(u8, u16, u32, u64, f64, Role, Runtime, TcpState);
-
-fn by_serde<T: Serialize + ?Sized>(value: &T, line: &mut Vec<u8>) {
+pub(super) fn by_serde<T: Serialize + ?Sized>(value: &T, line: &mut Vec<u8>) {
     serde_json::to_writer(line, value).expect("numbers and texts can be written, and there is always room in a vector");
 }
 
-/// Implements [`Value`] for enums whose names need no escape.
-macro_rules! names {
-    ($($type:ty),+) => { $(
-        impl Value for $type {
-            fn write(&self, line: &mut Vec<u8>) {
-                quoted(self.as_str().as_bytes(), line);
-            }
-        }
-    )+ };
+impl Value for f64 {
+    fn write(&self, line: &mut Vec<u8>) {
+        by_serde(self, line);
+    }
 }
-
-names!(Cause, Confidence, Impact, Signal, Leg, Evidence, WouldRaise, RstFlags);
 
 fn quoted(text: &[u8], line: &mut Vec<u8>) {
     line.push(b'"');
@@ -81,17 +58,6 @@ impl Value for VerdictId {
     }
 }
 
-impl Value for IpAddr {
-    fn write(&self, line: &mut Vec<u8>) {
-        let Self::V4(address) = self else { return by_serde(self, line) };
-        for (octet, before) in address.octets().into_iter().zip(*b"\"...") {
-            line.push(before);
-            octet.write(line);
-        }
-        line.push(b'"');
-    }
-}
-
 impl Value for str {
     fn write(&self, line: &mut Vec<u8>) {
         // Not `any`: without an early end many bytes are looked at in one instruction.
@@ -101,6 +67,12 @@ impl Value for str {
 }
 
 impl Value for String {
+    fn write(&self, line: &mut Vec<u8>) {
+        self.as_str().write(line);
+    }
+}
+
+impl Value for SmolStr {
     fn write(&self, line: &mut Vec<u8>) {
         self.as_str().write(line);
     }

@@ -45,7 +45,7 @@ fn thousands_of_servers_take_bounded_room_and_those_beyond_it_have_no_address() 
 
 #[test]
 fn a_long_request_line_is_cut_between_characters() {
-    let request = Request { line: "ä".repeat(5000), client: "c".into(), host: None };
+    let request = Request { line: "ä".repeat(5000).into(), client: "c".into(), host: None };
     let hurt = HurtRequest::of(&Verdict { request: Some(request), ..example::verdict() });
     assert_eq!(hurt.request.unwrap().line, format!("{}…", "ä".repeat(LONGEST_TEXT)));
 }

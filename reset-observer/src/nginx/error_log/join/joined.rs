@@ -1,5 +1,7 @@
 //! What a verdict gets to know from the error log.
 
+use smol_str::SmolStr;
+
 use super::{
     super::line::{Action, Call, Client, Kind, Line},
     expectation::over_http2,
@@ -26,13 +28,13 @@ pub struct Joined {
     /// Who asked.
     pub client: Option<Client>,
     /// The virtual server.
-    pub server: Option<String>,
+    pub server: Option<SmolStr>,
     /// The request's method.
-    pub method: Option<String>,
+    pub method: Option<SmolStr>,
     /// The request line.
-    pub request: Option<String>,
+    pub request: Option<SmolStr>,
     /// The Host header.
-    pub host: Option<String>,
+    pub host: Option<SmolStr>,
     /// The failures of the same request afterwards, at this server or another. Known for a verdict's own line only, and
     /// only of what was logged by the time of the answer. A client that asks the same again on its connection within
     /// that time looks alike.
@@ -88,7 +90,7 @@ impl Joined {
             action: line.action,
             over_http2: over_http2(&line),
             connection: line.connection,
-            method: line.method().map(str::to_owned),
+            method: line.method().map(SmolStr::new),
             client: line.client,
             server: line.server,
             request: line.request,
@@ -114,7 +116,7 @@ impl Joined {
             connection: common(lines, |line| line.connection.as_ref()).copied(),
             client: common(lines, |line| line.client.as_ref()).cloned(),
             server: common(lines, |line| line.server.as_ref()).cloned(),
-            method: request.map_or_else(|| common(lines, Line::method), |_| first.method()).map(str::to_owned),
+            method: request.map_or_else(|| common(lines, Line::method), |_| first.method()).map(SmolStr::new),
             request: request.cloned(),
             host: common(lines, |line| line.host.as_ref()).cloned(),
             later: None,

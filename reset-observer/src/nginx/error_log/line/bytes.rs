@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use smol_str::SmolStr;
+
 /// Where `needle` begins first.
 pub(super) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     hay.windows(needle.len()).position(|window| window == needle)
@@ -25,7 +27,7 @@ pub(super) fn number(hay: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 /// Text that is safe to show: control characters and what is no UTF-8 become `\xHH`, as in nginx's access log.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub(super) fn shown(bytes: &[u8]) -> SmolStr {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for char in chunk.valid().chars() {
@@ -37,7 +39,7 @@ pub(super) fn shown(bytes: &[u8]) -> String {
         }
         escape(&mut text, chunk.invalid());
     }
-    text
+    text.into()
 }
 
 fn escape(text: &mut String, bytes: &[u8]) {

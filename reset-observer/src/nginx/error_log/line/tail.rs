@@ -1,5 +1,7 @@
 //! What nginx appends to each message of a connection: client, server, request, upstream, host and referrer.
 
+use smol_str::SmolStr;
+
 use super::{
     Client,
     bytes::{cut, find, rfind, shown},
@@ -20,12 +22,12 @@ const STREAM_BYTES: &[u8] = b", bytes from/to client:";
 #[derive(Default)]
 pub(super) struct Fields {
     pub(super) client: Option<Client>,
-    pub(super) server: Option<String>,
-    pub(super) request: Option<String>,
-    pub(super) subrequest: Option<String>,
+    pub(super) server: Option<SmolStr>,
+    pub(super) request: Option<SmolStr>,
+    pub(super) subrequest: Option<SmolStr>,
     pub(super) upstream: Option<Upstream>,
-    pub(super) host: Option<String>,
-    pub(super) referrer: Option<String>,
+    pub(super) host: Option<SmolStr>,
+    pub(super) referrer: Option<SmolStr>,
     /// The line ends within a quoted part.
     pub(super) unclosed: bool,
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::bytes::{cut, shown};
 
@@ -13,9 +14,9 @@ pub enum Peer {
     /// An address.
     Tcp(SocketAddr),
     /// The path of a Unix socket: no TCP connection.
-    Unix(String),
+    Unix(SmolStr),
     /// The name of an upstream block: nginx had not chosen a server.
-    Name(String),
+    Name(SmolStr),
 }
 
 impl Peer {
@@ -33,11 +34,11 @@ impl Peer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Upstream {
     /// `http`, `https`, `grpc`, `fastcgi`...; empty in lines of the `stream` module.
-    pub scheme: String,
+    pub scheme: SmolStr,
     /// The server.
     pub peer: Peer,
     /// The URI that nginx asked for, which may be empty.
-    pub uri: String,
+    pub uri: SmolStr,
 }
 
 impl Upstream {

@@ -172,7 +172,7 @@ fn nothing_is_fetched_and_nothing_but_its_own_style_counts() {
 #[test]
 fn a_session_with_all_that_can_happen_gives_a_file_of_some_megabytes_at_most() {
     let mut session = Session::start("n");
-    let long = Request { line: "x".repeat(2000), client: "c".into(), host: Some("h".repeat(200)) };
+    let long = Request { line: "x".repeat(2000).into(), client: "c".into(), host: Some("h".repeat(200).into()) };
     let impacts = [Impact::RequestFailed, Impact::RequestRetried, Impact::Unknown];
     for number in 0..60_000 {
         let upstream = Some(Arc::new(UpstreamLabel {

@@ -71,7 +71,11 @@ fn backend() -> impl Strategy<Value = Option<Backend>> {
 }
 
 fn request() -> impl Strategy<Value = Option<Request>> {
-    of((text(), text(), of(text())).prop_map(|(line, client, host)| Request { line, client, host }))
+    of((text(), text(), of(text())).prop_map(|(line, client, host)| Request {
+        line: line.into(),
+        client: client.into(),
+        host: host.map(Into::into),
+    }))
 }
 
 fn upstream() -> impl Strategy<Value = Option<Arc<UpstreamLabel>>> {
