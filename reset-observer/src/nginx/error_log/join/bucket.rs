@@ -30,11 +30,10 @@ pub(super) struct Bucket {
     /// Each in the place that it has among the edges.
     ends: Shelf<Expected>,
     /// The same of the lines that every end has been told of.
-    lines: Shelf<Box<Held>>,
+    lines: Shelf<Held>,
     edges: Edges,
     /// Lines of which an end may not have been told yet.
-    #[expect(clippy::vec_box, reason = "a line is long, and goes from here to its place as it is")]
-    fresh: Vec<Box<Held>>,
+    fresh: Vec<Held>,
     /// When the first of these was written, at the latest.
     first_fresh: Option<KernelTime>,
     /// The ends whose answer is awaited.
@@ -46,7 +45,7 @@ impl Bucket {
     /// Takes a line.
     pub(super) fn line(&mut self, held: Held) {
         self.first_fresh = self.first_fresh.into_iter().chain([held.written.latest]).min();
-        self.fresh.push(Box::new(held));
+        self.fresh.push(held);
     }
 
     /// Takes an expectation, and gives when it is answered.
@@ -107,7 +106,7 @@ impl Bucket {
             }
             let (Some(expected), Some(held)) = (self.ends.take(*end), self.lines.take(*line)) else { continue };
             if !expected.answered {
-                answers.push((expected.ticket, Answer::Joined(Box::new(Joined::own(*held)))));
+                answers.push((expected.ticket, Answer::Joined(Box::new(Joined::own(held)))));
             }
         }
         self.answer_open(now, windows, pairs, answers);
@@ -221,11 +220,11 @@ fn room_for(things: usize) -> usize {
     things + things.clamp(32, 512)
 }
 
-fn told(found: &Found, lines: &Shelf<Box<Held>>) -> Answer {
+fn told(found: &Found, lines: &Shelf<Held>) -> Answer {
     match found {
         Found::Among(of) => {
             let of: Vec<_> =
-                of.iter().filter_map(|line| lines.get(*line)).map(|held| (&held.line, held.serial)).collect();
+                of.iter().filter_map(|line| lines.get(*line)).map(|held| (&*held.line, held.serial)).collect();
             Joined::of(&of).map_or(Answer::NoLine, |joined| Answer::Joined(Box::new(joined)))
         }
         Found::Perhaps => Answer::Ambiguous,
