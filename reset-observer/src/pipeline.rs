@@ -204,7 +204,8 @@ impl Pipeline {
     }
 
     /// Takes a line of an error log.
-    pub fn take_line(&mut self, log: LogId, line: Line, written: Written) {
+    pub fn take_line(&mut self, log: LogId, line: impl Into<Box<Line>>, written: Written) {
+        let line = line.into();
         self.tape.iter_mut().for_each(|tape| tape.line(log, &line, written));
         self.logs.line(log, line, written);
     }

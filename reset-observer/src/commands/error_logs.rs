@@ -175,7 +175,7 @@ impl News {
     /// Hands it to the pipeline.
     pub(super) fn give(self, pipeline: &mut crate::pipeline::Pipeline, now: KernelTime) {
         match self {
-            Self::Line(log, line, written) => pipeline.take_line(log, *line, written),
+            Self::Line(log, line, written) => pipeline.take_line(log, line, written),
             Self::Lost => pipeline.lines_lost(now),
         }
     }

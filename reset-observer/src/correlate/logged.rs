@@ -1,9 +1,6 @@
 //! What nginx's error log says of the ends of connections.
 
-use std::{
-    collections::{self, hash_map::Entry},
-    time::Duration,
-};
+use std::{collections, time::Duration};
 
 use foldhash::{HashMap, HashSet};
 
@@ -12,7 +9,7 @@ use crate::{
     attribute::Attributed,
     nginx::{
         error_log::{
-            join::{Answer, Ending, Expectation, JoinCounts, Joined, LineJoiner, LogId, Ticket, Windows, Written},
+            join::{Answer, Ending, JoinCounts, Joined, LineJoiner, LogId, Windows, Written},
             line::Line,
         },
         processes::InstanceId,
@@ -21,8 +18,10 @@ use crate::{
 };
 
 mod question;
+mod questions;
 
 use question::{ending, expectation, left_farewell_unread, may_be_quiet};
+use questions::{Question, Questions, Waiting};
 
 /// The log of an nginx that was not known before its first failure is found within this time, on a machine that is busy.
 const DISCOVERY: Duration = Duration::from_secs(1);
@@ -56,44 +55,9 @@ pub struct LogDesk {
     followed: HashSet<InstanceId>,
     /// By when the logs of those are found that were not known before.
     newcomers: HashMap<InstanceId, KernelTime>,
-    known: HashMap<Ends, Known>,
-    /// How many of these wait for their line.
-    asked: usize,
-    of_ticket: HashMap<Ticket, (Ends, InstanceId)>,
+    questions: Questions,
     /// Ends that were said because a line told of them: what comes after is of the same end.
     told_by_line: HashSet<(Ends, KernelTime)>,
-}
-
-/// What is known of the line of a connection's end.
-#[derive(Debug)]
-enum Known {
-    Asked(Asked),
-    /// Nobody has asked for the answer yet.
-    Answered(Logged),
-}
-
-#[derive(Debug)]
-struct Asked {
-    ticket: Ticket,
-    expectation: Expectation,
-    /// The case, if its time has come before its line.
-    held: Option<Box<Case>>,
-}
-
-impl Known {
-    fn answer(self) -> Option<Logged> {
-        match self {
-            Self::Asked(_) => None,
-            Self::Answered(logged) => Some(logged),
-        }
-    }
-
-    const fn take_held(&mut self) -> Option<Box<Case>> {
-        match self {
-            Self::Asked(asked) => asked.held.take(),
-            Self::Answered(_) => None,
-        }
-    }
 }
 
 impl LogDesk {
@@ -106,9 +70,7 @@ impl LogDesk {
             joiner: LineJoiner::new(windows),
             followed: HashSet::default(),
             newcomers: HashMap::default(),
-            known: HashMap::default(),
-            asked: 0,
-            of_ticket: HashMap::default(),
+            questions: Questions::default(),
             told_by_line: HashSet::default(),
         }
     }
@@ -119,7 +81,7 @@ impl LogDesk {
     }
 
     /// Takes a line of a log.
-    pub fn line(&mut self, log: LogId, line: Line, written: Written) {
+    pub fn line(&mut self, log: LogId, line: impl Into<Box<Line>>, written: Written) {
         self.joiner.line(log, line, written);
     }
 
@@ -135,43 +97,29 @@ impl LogDesk {
             return;
         }
         let ends = Ends::of(&event.record);
-        let Some(Known::Asked(Asked { ticket, expectation: asked, .. })) = self.known.get(&ends) else {
-            self.ask(ends, event, ending);
+        let hash = self.questions.hash(&ends);
+        let Some(&Question { ticket, expectation: asked, .. }) = self.questions.find(&ends, hash) else {
+            self.ask(ends, hash, event, ending);
             return;
         };
-        let (ticket, asked) = (*ticket, *asked);
         if matches!(asked.ending, Ending::CutShort | Ending::CutAfterPause) && farewell_unread {
             self.joiner.withdraw(ticket, &asked);
         } else if may_be_quiet(asked.ending) && ending == Some(Ending::Closed) {
             // It was idle no longer: what is asked now is another question.
-            self.of_ticket.remove(&ticket);
             self.joiner.withdraw(ticket, &asked);
-            self.ask(ends, event, ending);
+            self.ask(ends, hash, event, ending);
         }
     }
 
-    fn ask(&mut self, ends: Ends, event: &Attributed, ending: Option<Ending>) {
+    fn ask(&mut self, ends: Ends, hash: u64, event: &Attributed, ending: Option<Ending>) {
         let expectation = ending.and_then(|ending| expectation(event, ending));
         let Some((expectation, instance)) = expectation.zip(event.instance) else { return };
-        if expectation.ending == Ending::Quiet && self.asked >= MAX_QUIET {
+        if expectation.ending == Ending::Quiet && self.questions.waiting() >= MAX_QUIET {
             return;
         }
         let found = self.discovery(instance, expectation.at).unwrap_or(expectation.at);
         let ticket = self.joiner.expect_until(expectation, found);
-        self.of_ticket.insert(ticket, (ends, instance));
-        match self.known.entry(ends) {
-            Entry::Occupied(mut known) => match known.get_mut() {
-                Known::Asked(asked) => (asked.ticket, asked.expectation) = (ticket, expectation),
-                answered @ Known::Answered(_) => {
-                    *answered = Known::Asked(Asked { ticket, expectation, held: None });
-                    self.asked += 1;
-                }
-            },
-            Entry::Vacant(unknown) => {
-                unknown.insert(Known::Asked(Asked { ticket, expectation, held: None }));
-                self.asked += 1;
-            }
-        }
+        self.questions.ask(ends, hash, Question { ticket, instance, expectation });
     }
 
     /// By when the log of this instance is found, if it is not read yet.
@@ -187,22 +135,15 @@ impl LogDesk {
     }
 
     /// Gives the case what is known of its line, or keeps it until that is known. Returns the case if it need not wait.
-    pub fn complete(&mut self, mut case: Case) -> Option<Case> {
+    pub fn complete(&mut self, case: Case) -> Option<Case> {
         let ends = case.connection.ends();
         if !self.told_by_line.is_empty() && self.told_by_line.remove(&(ends, case.connection.first_at())) {
             return None;
         }
-        case.logged = match self.known.entry(ends) {
-            Entry::Vacant(_) => Logged::Unknown,
-            Entry::Occupied(mut known) => {
-                if let Known::Asked(asked) = known.get_mut() {
-                    asked.held = Some(Box::new(case));
-                    return None;
-                }
-                known.remove().answer().unwrap_or_default()
-            }
-        };
-        self.is_told(&case).then_some(case)
+        match self.questions.complete(case, &ends) {
+            Waiting::Held => None,
+            Waiting::Over(case) => self.is_told(&case).then_some(case),
+        }
     }
 
     /// Whether there is something to say of a case that waits no longer.
@@ -220,34 +161,16 @@ impl LogDesk {
     /// The cases that wait no longer.
     pub fn poll(&mut self, now: KernelTime) -> Vec<Case> {
         let answers = self.joiner.poll(now);
-        if self.known.len() - self.asked > MAX_ANSWERS {
-            self.known.retain(|_, known| matches!(known, Known::Asked(_)));
+        if self.questions.unclaimed() > MAX_ANSWERS {
+            self.questions.forget_unclaimed();
         }
         let mut ready = Vec::new();
         for (ticket, answer) in answers {
-            let Some((ends, instance)) = self.of_ticket.remove(&ticket) else { continue };
-            let logged = self.read(instance, answer);
-            if let Some(case) = self.answer(ends, logged).filter(|case| self.is_told(case)) {
-                ready.push(*case);
-            }
+            let case = self.questions.answer(ticket, |instance| read(&self.followed, instance, answer));
+            ready.extend(case.filter(|case| self.is_told(case)));
         }
         ready.sort_by_key(|case| case.connection.first_at());
-        ready
-    }
-
-    /// Gives the answer to the case, if that waits for it.
-    fn answer(&mut self, ends: Ends, logged: Logged) -> Option<Box<Case>> {
-        let Entry::Occupied(mut known) = self.known.entry(ends) else { return None };
-        if let Known::Asked(asked) = known.get_mut() {
-            self.asked -= 1;
-            if let Some(mut case) = asked.held.take() {
-                known.remove();
-                case.logged = logged;
-                return Some(case);
-            }
-        }
-        *known.get_mut() = Known::Answered(logged);
-        None
+        ready.into_iter().map(|case| *case).collect()
     }
 
     /// All cases that still wait, with what is known by now: the end of a session.
@@ -257,8 +180,7 @@ impl LogDesk {
         while let Some(due) = self.joiner.next_deadline() {
             ready.extend(self.poll(due));
         }
-        let held = self.known.values_mut().filter_map(Known::take_held);
-        ready.extend(held.map(|case| *case).filter(Case::is_worth_a_verdict));
+        ready.extend(self.questions.take_held().map(|case| *case).filter(Case::is_worth_a_verdict));
         ready.sort_by_key(|case| (case.connection.first_at(), case.connection.ends()));
         ready
     }
@@ -266,21 +188,12 @@ impl LogDesk {
     /// How many ends wait for their lines.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.asked
+        self.questions.waiting()
     }
 
     /// Gives back the room of those that wait no longer.
     pub fn shrink(&mut self) {
-        self.known.shrink_to_fit();
-        self.of_ticket.shrink_to_fit();
-    }
-
-    fn read(&self, instance: InstanceId, answer: Answer) -> Logged {
-        match answer {
-            Answer::Joined(joined) => Logged::Line(joined),
-            Answer::NoLine if self.followed.contains(&instance) => Logged::Nothing,
-            Answer::NoLine | Answer::Ambiguous => Logged::Unknown,
-        }
+        self.questions.shrink();
     }
 
     /// When [`Self::poll`] has an answer next.
@@ -293,6 +206,14 @@ impl LogDesk {
     #[must_use]
     pub fn counts(&self) -> &JoinCounts {
         self.joiner.counts()
+    }
+}
+
+fn read(followed: &HashSet<InstanceId>, instance: InstanceId, answer: Answer) -> Logged {
+    match answer {
+        Answer::Joined(joined) => Logged::Line(joined),
+        Answer::NoLine if followed.contains(&instance) => Logged::Nothing,
+        Answer::NoLine | Answer::Ambiguous => Logged::Unknown,
     }
 }
 

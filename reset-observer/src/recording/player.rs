@@ -83,7 +83,7 @@ impl Player {
         let pipeline = &mut self.pipeline;
         match *context {
             Context::Ready { at, ready } => return Ok(Step::Ready(Box::new(Ready { at, ..ready }))),
-            Context::Line { log, written, line } => pipeline.take_line(log, *line, written),
+            Context::Line { log, written, line } => pipeline.take_line(log, line, written),
             Context::LinesLost { at } => pipeline.lines_lost(at),
             Context::Follow { instances } => pipeline.follow_logs_of(instances.into_iter().collect()),
             Context::Recall { server, age_ms, at, learned } => {

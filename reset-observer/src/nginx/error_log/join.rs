@@ -173,7 +173,8 @@ impl LineJoiner {
     }
 
     /// Takes a line, in the order of its file.
-    pub fn line(&mut self, log: LogId, line: Line, written: Written) {
+    pub fn line(&mut self, log: LogId, line: impl Into<Box<Line>>, written: Written) {
+        let line = line.into();
         if self.copies.is_copy(log, &line, written.latest, self.windows.reach) {
             self.counts.copies += 1;
             return;

@@ -1,5 +1,7 @@
 //! The lines and the ends of one worker and one server.
 
+use std::collections::VecDeque;
+
 use super::{
     super::line::Kind,
     Answer, Joined, Ticket, Windows,
@@ -30,23 +32,21 @@ pub(super) struct Bucket {
     /// Each in the place that it has among the edges.
     ends: Shelf<Expected>,
     /// The same of the lines that every end has been told of.
-    lines: Shelf<Box<Held>>,
+    lines: Shelf<Held>,
     edges: Edges,
     /// Lines of which an end may not have been told yet.
-    #[expect(clippy::vec_box, reason = "a line is long, and goes from here to its place as it is")]
-    fresh: Vec<Box<Held>>,
+    fresh: Vec<Held>,
     /// When the first of these was written, at the latest.
     first_fresh: Option<KernelTime>,
-    /// The ends whose answer is awaited.
-    open: Vec<Open>,
-    next_due: Option<KernelTime>,
+    /// The ends whose answer is awaited, in the order in which they are due.
+    open: VecDeque<Open>,
 }
 
 impl Bucket {
     /// Takes a line.
     pub(super) fn line(&mut self, held: Held) {
         self.first_fresh = self.first_fresh.into_iter().chain([held.written.latest]).min();
-        self.fresh.push(Box::new(held));
+        self.fresh.push(held);
     }
 
     /// Takes an expectation, and gives when it is answered.
@@ -54,8 +54,8 @@ impl Bucket {
         let due = expected.due;
         self.make_room(windows);
         self.edges.add_end(expected.span(windows));
-        self.open.push(Open { place: self.ends.push(expected.expectation.at, expected), due });
-        self.next_due = self.next_due.into_iter().chain([due]).min();
+        let place = self.ends.push(expected.expectation.at, expected);
+        await_answer(&mut self.open, Open { place, due });
         due
     }
 
@@ -63,10 +63,9 @@ impl Bucket {
     pub(super) fn withdraw(&mut self, ticket: Ticket) -> bool {
         let is_this = |open: &Open| self.ends.get(open.place).is_some_and(|expected| expected.ticket == ticket);
         let Some(index) = self.open.iter().rposition(is_this) else { return false };
-        let Open { place, .. } = self.open.remove(index);
+        let Some(Open { place, .. }) = self.open.remove(index) else { return false };
         self.ends.take(place);
         self.edges.remove_end(place);
-        self.next_due = self.open.iter().map(|open| open.due).min();
         true
     }
 
@@ -84,8 +83,8 @@ impl Bucket {
         self.expected() == 0 && self.lines() == 0
     }
 
-    pub(super) const fn next_due(&self) -> Option<KernelTime> {
-        self.next_due
+    pub(super) fn next_due(&self) -> Option<KernelTime> {
+        self.open.front().map(|open| open.due)
     }
 
     /// Answers what is due by `now`.
@@ -96,7 +95,7 @@ impl Bucket {
         pairs: &mut Pairs,
         answers: &mut Vec<(Ticket, Answer)>,
     ) {
-        if self.next_due.is_none_or(|due| due > now) {
+        if self.next_due().is_none_or(|due| due > now) {
             return;
         }
         self.let_mature(now, windows);
@@ -107,7 +106,7 @@ impl Bucket {
             }
             let (Some(expected), Some(held)) = (self.ends.take(*end), self.lines.take(*line)) else { continue };
             if !expected.answered {
-                answers.push((expected.ticket, Answer::Joined(Box::new(Joined::own(*held)))));
+                answers.push((expected.ticket, Answer::Joined(Box::new(Joined::own(held)))));
             }
         }
         self.answer_open(now, windows, pairs, answers);
@@ -119,28 +118,23 @@ impl Bucket {
 
     /// Answers those that have no line of their own.
     fn answer_open(&mut self, now: KernelTime, windows: Windows, pairs: &Pairs, answers: &mut Vec<(Ticket, Answer)>) {
-        let Self { ends, lines, edges, fresh, open, next_due, .. } = self;
+        let Self { ends, lines, edges, fresh, open, .. } = self;
         // One after another they often have the same.
         let mut last = (Found::Nothing, Answer::NoLine);
-        *next_due = None;
-        open.retain_mut(|open| {
-            if open.due <= now {
-                let Some(expected) = ends.get_mut(open.place) else { return false };
-                let found = pairs.of(edges, open.place);
-                if !(found == Found::Nothing && expected.put_off(fresh, windows)) {
-                    if last.0 != found {
-                        let answer = told(&found, lines);
-                        last = (found, answer);
-                    }
-                    expected.answered = true;
-                    answers.push((expected.ticket, last.1.clone()));
-                    return false;
-                }
-                open.due = expected.due;
+        while let Some(Open { place, .. }) = open.pop_front_if(|open| open.due <= now) {
+            let Some(expected) = ends.get_mut(place) else { continue };
+            let found = pairs.of(edges, place);
+            if found == Found::Nothing && expected.put_off(fresh, windows) {
+                await_answer(open, Open { place, due: expected.due });
+                continue;
             }
-            *next_due = Some(next_due.map_or(open.due, |due| due.min(open.due)));
-            true
-        });
+            if last.0 != found {
+                let answer = told(&found, lines);
+                last = (found, answer);
+            }
+            expected.answered = true;
+            answers.push((expected.ticket, last.1.clone()));
+        }
     }
 
     /// Of a line that was seen just now, the end may not have been told yet.
@@ -192,6 +186,7 @@ impl Bucket {
         self.open.clear();
         let open = self.ends.iter().enumerate().filter(|(_, expected)| !expected.answered);
         self.open.extend(open.map(|(place, Expected { due, .. })| Open { place, due: *due }));
+        self.open.make_contiguous().sort_by_key(|open| open.due);
     }
 
     /// Lets go of what can belong to nothing any more; gives the kinds of such lines.
@@ -216,16 +211,22 @@ impl Bucket {
     }
 }
 
+/// Takes an end among those whose answer is awaited. Most are due later than those before.
+fn await_answer(open: &mut VecDeque<Open>, new: Open) {
+    let later = open.iter().rev().take_while(|open| open.due > new.due).count();
+    open.insert(open.len() - later, new);
+}
+
 /// Places for so many things, and for more that come before these are moved together.
 fn room_for(things: usize) -> usize {
     things + things.clamp(32, 512)
 }
 
-fn told(found: &Found, lines: &Shelf<Box<Held>>) -> Answer {
+fn told(found: &Found, lines: &Shelf<Held>) -> Answer {
     match found {
         Found::Among(of) => {
             let of: Vec<_> =
-                of.iter().filter_map(|line| lines.get(*line)).map(|held| (&held.line, held.serial)).collect();
+                of.iter().filter_map(|line| lines.get(*line)).map(|held| (&*held.line, held.serial)).collect();
             Joined::of(&of).map_or(Answer::NoLine, |joined| Answer::Joined(Box::new(joined)))
         }
         Found::Perhaps => Answer::Ambiguous,

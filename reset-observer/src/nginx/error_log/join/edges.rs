@@ -19,7 +19,7 @@ pub(super) struct Span {
 
 impl Span {
     const fn meets(&self, other: &Self) -> bool {
-        self.endings.meets(other.endings) && self.from <= other.to && other.from <= self.to
+        self.endings.meets(other.endings) & (self.from <= other.to) & (other.from <= self.to)
     }
 }
 
@@ -113,18 +113,24 @@ impl Edges {
         self.lines_of.push();
         self.ends_left.insert(place);
         let Self { ends_of, lines_of, lines, lines_left, .. } = self;
-        for line in lines_left.ones() {
-            let teller = &mut lines[line];
-            if !teller.span.meets(&end) {
-                if !(teller.has_another_reading() && teller.as_told(teller.surely).meets(&end)) {
-                    continue;
+        for (index, left) in lines_left.as_slice().iter().enumerate() {
+            let mut met = 0;
+            for line in members(index, *left) {
+                let teller = &mut lines[line];
+                if !teller.span.meets(&end) {
+                    if !(teller.has_another_reading() && teller.as_told(teller.surely).meets(&end)) {
+                        continue;
+                    }
+                    ends_of.row(line).ones().for_each(|end| lines_of.remove(end, line));
+                    ends_of.empty(line);
+                    teller.span.endings = teller.surely;
                 }
-                ends_of.row(line).ones().for_each(|end| lines_of.remove(end, line));
-                ends_of.empty(line);
-                teller.span.endings = teller.surely;
+                met |= 1 << (line % BITS);
             }
-            ends_of.insert(line, place);
-            lines_of.insert(place, line);
+            if met != 0 {
+                ends_of.insert_in_each(index, met, place);
+                lines_of.insert_block(place, index, met);
+            }
         }
     }
 
@@ -173,14 +179,11 @@ impl Edges {
         let span = self.lines[line].span;
         let Self { ends_of, lines_of, ends, ends_left, .. } = self;
         for (index, left) in ends_left.as_slice().iter().enumerate() {
-            let meets = |end: &usize| span.meets(&ends[*end]);
-            let mut met = 0;
-            for end in members(index, *left).filter(meets) {
-                met |= 1 << (end % BITS);
-                lines_of.insert(end, line);
-            }
+            let bit = |end: usize| usize::from(span.meets(&ends[end])) << (end % BITS);
+            let met = members(index, *left).fold(0, |met, end| met | bit(end));
             if met != 0 {
                 ends_of.insert_block(line, index, met);
+                lines_of.insert_in_each(index, met, line);
             }
         }
     }

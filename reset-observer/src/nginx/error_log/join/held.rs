@@ -13,7 +13,7 @@ const TICK_NS: u64 = 20_000_000;
 /// A line that belongs to no end yet.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) line: Line,
+    pub(super) line: Box<Line>,
     pub(super) endings: Endings,
     /// Of which it tells if there is no end of those.
     pub(super) perhaps: Endings,
@@ -59,7 +59,7 @@ impl Expected {
     }
 
     /// Puts the answer off, if the line of an end without one may be among those in a log that was found late.
-    pub(super) fn put_off(&mut self, fresh: &[Box<Held>], windows: Windows) -> bool {
+    pub(super) fn put_off(&mut self, fresh: &[Held], windows: Windows) -> bool {
         if self.put_off {
             return false;
         }

@@ -63,6 +63,7 @@ impl Rows {
     }
 
     /// Adds a number to a set.
+    #[cfg(test)]
     pub(super) fn insert(&mut self, row: usize, member: usize) {
         self.insert_block(row, member / BITS, 1 << (member % BITS));
     }
@@ -72,6 +73,18 @@ impl Rows {
         let (first, end) = &mut self.used[row];
         (*first, *end) = (index.min(*first), (index + 1).max(*end));
         self.blocks[row * self.width + index] |= block;
+    }
+
+    /// Adds a number to each of these sets, which are a block of all.
+    pub(super) fn insert_in_each(&mut self, index: usize, sets: usize, member: usize) {
+        let (block, bit) = (member / BITS, 1 << (member % BITS));
+        let used = &mut self.used[index * BITS..];
+        let blocks = &mut self.blocks[index * BITS * self.width + block..];
+        for set in members(0, sets) {
+            let (first, end) = &mut used[set];
+            (*first, *end) = (block.min(*first), (block + 1).max(*end));
+            blocks[set * self.width] |= bit;
+        }
     }
 
     /// Takes a number out of a set.

@@ -21,7 +21,7 @@ const MESSAGES: [&str; 5] = [
 ];
 
 fn held(message: usize, written: Written, serial: u64) -> Held {
-    let line = line(MESSAGES[message], &format!("/{}", serial % 3));
+    let line = Box::new(line(MESSAGES[message], &format!("/{}", serial % 3)));
     Held { endings: Endings::of(&line), perhaps: Endings::perhaps_of(&line), written, serial, line }
 }
 
@@ -34,8 +34,7 @@ fn expected(ticket: u64, expectation: Expectation) -> Expected {
 #[derive(Default)]
 struct Plain {
     ends: Vec<Expected>,
-    #[expect(clippy::vec_box, reason = "as the bucket keeps them")]
-    lines: Vec<Box<Held>>,
+    lines: Vec<Held>,
 }
 
 /// For each line the end that is its own, and the ends that may as well have none.
@@ -77,7 +76,7 @@ impl Plain {
             let its = |line: &usize| ends_of[*line].contains(&place) && paired.end_of[*line].is_none();
             let own = owned[place].map(|line| vec![line]);
             let among = own.unwrap_or_else(|| (0..mature.len()).filter(its).collect());
-            let among: Vec<_> = among.iter().map(|line| (&mature[*line].line, mature[*line].serial)).collect();
+            let among: Vec<_> = among.iter().map(|line| (&*mature[*line].line, mature[*line].serial)).collect();
             if among.is_empty() && end.put_off(&fresh, windows) {
                 continue;
             }
@@ -189,7 +188,7 @@ fn compare(mut dice: Dice, steps: u64, step_ms: u64) -> usize {
             let late = if dice.below(40) == 0 { 3000 } else { 20 };
             let written = Written { earliest: ms(latest - dice.below(late)), latest: ms(latest) };
             bucket.line(held(message, written, serial));
-            plain.lines.push(Box::new(held(message, written, serial)));
+            plain.lines.push(held(message, written, serial));
         }
         if dice.below(60) == 0 {
             let ticket = Ticket(serial - dice.below(serial.min(20) + 1));
