@@ -130,9 +130,9 @@ impl Pipeline {
     }
 
     /// Takes the record of a connection whose place is known.
-    pub fn take_placed(&mut self, bytes: &[u8], placing: &Placing) {
+    pub fn take_placed(&mut self, bytes: &[u8], placing: &Arc<Placing>) {
         if let Some(Message::Connection(record)) = self.decode(bytes) {
-            self.handle(placing.place(record));
+            self.handle(Attributed { record, placing: Arc::clone(placing) });
         }
     }
 
@@ -186,7 +186,7 @@ impl Pipeline {
             let remote = connection.ends().remote;
             let name = self.places.upstream(worker, remote);
             self.tape.iter_mut().for_each(|tape| tape.named(Some(worker), remote, &name));
-            if !connection.is_named(&name) {
+            if !connection.is_named(name.0.as_ref(), name.1.as_ref()) {
                 Arc::make_mut(&mut case.connection).name_upstream(name.0, name.1);
             }
         }

@@ -257,9 +257,9 @@ fn a_packet_that_meets_what_both_ends_had_closed_hurts_nobody() {
             netns: Some(1),
             ..(*late.record).clone()
         }),
-        leg: Leg::Upstream,
         ..late
     };
+    let ours = ours.placed(|placing| placing.leg = Leg::Upstream);
     assert_eq!(says([ours]), (Cause::IdleClose, Confidence::Low));
 }
 

@@ -152,7 +152,7 @@ impl LogDesk {
 
     fn ask(&mut self, ends: Ends, event: &Attributed, ending: Option<Ending>) {
         let expectation = ending.and_then(|ending| expectation(event, ending));
-        let Some((expectation, instance)) = expectation.zip(event.instance) else { return };
+        let Some((expectation, instance)) = expectation.zip(event.placing.instance) else { return };
         if expectation.ending == Ending::Quiet && self.asked >= MAX_QUIET {
             return;
         }

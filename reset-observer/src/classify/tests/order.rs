@@ -42,9 +42,9 @@ fn line(complaint: &str) -> Line {
 }
 
 fn of_nginx(mut event: Attributed) -> Attributed {
-    if event.leg == Leg::Upstream {
-        event.instance = Some(InstanceId(1));
-        event.settings = Some(Arc::new(configured()));
+    if event.placing.leg == Leg::Upstream {
+        event.placing_mut().instance = Some(InstanceId(1));
+        event.placing_mut().settings = Some(Arc::new(configured()));
     }
     event
 }

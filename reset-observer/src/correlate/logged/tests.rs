@@ -26,7 +26,7 @@ fn desk() -> LogDesk {
 }
 
 fn of_nginx(event: Attributed) -> Attributed {
-    Attributed { instance: Some(NGINX), ..event }
+    event.placed(|placing| placing.instance = Some(NGINX))
 }
 
 /// A reset in answer to a request that was taken.
@@ -205,9 +205,9 @@ fn the_end_of_a_session_joins_nothing_where_lines_were_lost() {
 fn only_a_known_worker_of_a_known_nginx_has_lines() {
     let known = aborted(50_000, 2000);
     let strangers = [
-        Attributed { leg: Leg::Client, ..known.clone() },
-        Attributed { instance: None, ..known.clone() },
-        Attributed { process: None, ..known },
+        known.clone().placed(|placing| placing.leg = Leg::Client),
+        known.clone().placed(|placing| placing.instance = None),
+        known.placed(|placing| placing.process = None),
     ];
     for event in strangers {
         let mut desk = desk();
