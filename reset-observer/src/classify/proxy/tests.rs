@@ -168,7 +168,7 @@ fn a_long_request_over_tls_that_is_given_up_while_it_is_sent_is_no_farewell() {
         let just_now = Some(Duration::from_millis(100));
         let sent = Snapshot { unacked, bytes_received: 651, since_last_receive: just_now, ..acknowledged(at(8900)) };
         let mut closed = upstream(9000, Event::ClosedUnacked, TcpState::Established, sent);
-        closed.settings = Some(Arc::new(UpstreamSettings { tls: Some(true), ..configured() }));
+        closed.placing_mut().settings = Some(Arc::new(UpstreamSettings { tls: Some(true), ..configured() }));
         said(&case([closed]))
     };
     assert_eq!(closes(31), (Cause::IdleClose, Confidence::Low), "up to 300 ms pass in a turn of a busy worker");

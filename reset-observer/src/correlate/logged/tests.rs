@@ -220,7 +220,7 @@ fn only_a_known_worker_of_a_known_nginx_has_lines() {
 #[test]
 fn in_a_pid_namespace_the_line_bears_the_inner_pid() {
     let (mut desk, mut end) = (desk(), aborted(50_000, 2000));
-    if let Some(worker) = &mut end.process {
+    if let Some(worker) = &mut end.placing_mut().process {
         let worker = std::sync::Arc::make_mut(worker);
         (worker.pid, worker.inner_pid) = (4711, Some(3632));
     }
