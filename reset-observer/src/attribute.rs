@@ -5,12 +5,11 @@ use std::{net::SocketAddr, sync::Arc};
 use crate::{
     container::{Container, Containers},
     nginx::{
-        configurations::Configurations,
-        processes::{InstanceId, NginxProcesses},
-        sockets::NginxSockets,
+        configurations::Configurations, processes::NginxProcesses, sockets::NginxSockets,
         upstream_settings::UpstreamSettings,
     },
     record::{KernelTime, Process, ProcessEvent, Record},
+    recording::Placing,
     verdict::{Leg, ProcessLabel, Role, UpstreamLabel},
 };
 
@@ -19,19 +18,8 @@ use crate::{
 pub struct Attributed {
     /// What the kernel said.
     pub record: Arc<Record>,
-    /// Which side of nginx; never [`Leg::Backend`], which only both ends together show.
-    pub leg: Leg,
-    /// Who holds the connection: on the upstream leg the worker that opened it, else the process that caused the
-    /// event, where there is one.
-    pub process: Option<Arc<ProcessLabel>>,
-    /// The container, pod or service of that process.
-    pub container: Option<Arc<Container>>,
-    /// The server at the other end, on the upstream leg.
-    pub upstream: Option<Arc<UpstreamLabel>>,
-    /// What nginx's configuration says of that server.
-    pub settings: Option<Arc<UpstreamSettings>>,
-    /// The instance of nginx, on the upstream leg.
-    pub instance: Option<InstanceId>,
+    /// Where it belongs, the same for many records.
+    pub placing: Arc<Placing>,
 }
 
 #[cfg(test)]
@@ -39,6 +27,17 @@ impl Attributed {
     /// The record, to be changed.
     pub(crate) fn record_mut(&mut self) -> &mut Record {
         Arc::make_mut(&mut self.record)
+    }
+
+    /// Where it belongs, to be changed.
+    pub(crate) fn placing_mut(&mut self) -> &mut Placing {
+        Arc::make_mut(&mut self.placing)
+    }
+
+    /// The same record in another place.
+    pub(crate) fn placed(mut self, change: impl FnOnce(&mut Placing)) -> Self {
+        change(self.placing_mut());
+        self
     }
 }
 
@@ -109,7 +108,10 @@ impl Attributor {
             Some(worker) => self.upstream(worker, record.remote),
             None => (None, None),
         };
-        Attributed { record, leg, process: process.map(Arc::new), container, upstream, settings, instance }
+        let ordinal = process.as_ref().and_then(|process| process.ordinal);
+        let process = process.map(Arc::new);
+        let placing = Placing { leg, process, ordinal, container, upstream, settings, instance };
+        Attributed { record, placing: Arc::new(placing) }
     }
 
     /// Takes what happened to a process.

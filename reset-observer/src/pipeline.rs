@@ -1,12 +1,9 @@
 //! Joins the rooms in order: decode, attribute, correlate, classify, advise. The same for live records and for a
 //! recording: bytes and the time come in, verdicts go out.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
+
+use smallvec::SmallVec;
 
 use crate::{
     advise::advise,
@@ -47,8 +44,9 @@ pub struct Pipeline {
     /// Episodes that nobody has taken yet.
     over: Vec<Episode>,
     watch: Watch,
-    /// Servers of which something may be new since the last look.
-    to_look_at: BTreeSet<SocketAddr>,
+    /// Servers of which something may be new since the last look, sorted. Few: there is a look after each call of
+    /// [`Self::due`].
+    to_look_at: SmallVec<[SocketAddr; 4]>,
     /// Of the configurations that the last look rested on.
     seen_configurations: Option<u64>,
     /// Where everything that decides is written down, if it is.
@@ -79,7 +77,7 @@ impl Pipeline {
             episodes: Episodes::new(settle),
             over: Vec::new(),
             watch: Watch::default(),
-            to_look_at: BTreeSet::new(),
+            to_look_at: SmallVec::new(),
             seen_configurations: None,
             tape: None,
         }
@@ -130,9 +128,9 @@ impl Pipeline {
     }
 
     /// Takes the record of a connection whose place is known.
-    pub fn take_placed(&mut self, bytes: &[u8], placing: &Placing) {
+    pub fn take_placed(&mut self, bytes: &[u8], placing: &Arc<Placing>) {
         if let Some(Message::Connection(record)) = self.decode(bytes) {
-            self.handle(placing.place(record));
+            self.handle(Attributed { record, placing: Arc::clone(placing) });
         }
     }
 
@@ -167,12 +165,16 @@ impl Pipeline {
     /// The verdicts that are due by `now`.
     pub fn due(&mut self, now: KernelTime) -> Vec<Verdict> {
         self.places.refresh_due(now);
-        let mut cases = self.logs.poll(now);
+        let waited = self.logs.poll(now);
         let due = self.correlator.poll(now);
-        let upstream = due.iter().filter(|case| case.connection.leg() == Leg::Upstream);
-        self.to_look_at.extend(upstream.map(|case| case.connection.ends().remote));
-        cases.extend(due.into_iter().filter_map(|case| self.logs.complete(case)));
-        let verdicts = cases.into_iter().map(|case| self.verdict(case)).collect();
+        let mut verdicts = Vec::with_capacity(waited.len() + due.len());
+        verdicts.extend(waited.into_iter().map(|case| self.verdict(case)));
+        for case in due {
+            if case.connection.leg() == Leg::Upstream {
+                self.look_at(case.connection.ends().remote);
+            }
+            verdicts.extend(self.logs.complete(case).map(|case| self.verdict(case)));
+        }
         self.over.extend(self.episodes.poll(now));
         self.tape.iter_mut().for_each(|tape| tape.due(now));
         verdicts
@@ -186,7 +188,7 @@ impl Pipeline {
             let remote = connection.ends().remote;
             let name = self.places.upstream(worker, remote);
             self.tape.iter_mut().for_each(|tape| tape.named(Some(worker), remote, &name));
-            if !connection.is_named(&name) {
+            if !connection.is_named(name.0.as_ref(), name.1.as_ref()) {
                 Arc::make_mut(&mut case.connection).name_upstream(name.0, name.1);
             }
         }
@@ -289,7 +291,7 @@ impl Pipeline {
     pub fn recall(&mut self, server: SocketAddr, learned: Learned, age: Duration, now: KernelTime) {
         self.tape.iter_mut().for_each(|tape| tape.recall(server, &learned, age, now));
         self.correlator.recall(server, learned, age, now);
-        self.to_look_at.insert(server);
+        self.look_at(server);
     }
 
     /// Grows whenever anything is learned.

@@ -12,6 +12,7 @@ use crate::{
     record::{
         Event, Exit, KernelTime, LastPayload, Owner, Process, Record, SequenceNumbers, Snapshot, SocketId, TcpState,
     },
+    recording::Placing,
     verdict::{Leg, ProcessLabel, Role, UpstreamLabel},
 };
 
@@ -100,19 +101,20 @@ pub(crate) fn upstream(ms: u64, event: Event, state: TcpState, snapshot: Snapsho
             packet: None,
             peer_on_host: false,
         }),
-        leg: Leg::Upstream,
-        process: Some(Arc::new(ProcessLabel {
-            pid: 3632,
-            name: "nginx".into(),
-            role: Role::Worker,
-            inner_pid: None,
-            master: None,
+        placing: Arc::new(Placing {
+            leg: Leg::Upstream,
+            process: Some(Arc::new(ProcessLabel {
+                pid: 3632,
+                name: "nginx".into(),
+                role: Role::Worker,
+                inner_pid: None,
+                master: None,
+                ordinal: Some(0),
+            })),
             ordinal: Some(0),
-        })),
-        container: None,
-        upstream: Some(Arc::new(UpstreamLabel { name: None, server: server().to_string() })),
-        settings: None,
-        instance: None,
+            upstream: Some(Arc::new(UpstreamLabel { name: None, server: server().to_string() })),
+            ..Placing::of_nobody()
+        }),
     }
 }
 
@@ -165,19 +167,17 @@ pub(crate) fn exit_close(ms: u64, exit: Exit) -> Attributed {
             exit: Some(exit),
             ..(*event.record).clone()
         }),
-        leg: Leg::Other,
-        process: Some(Arc::new(ProcessLabel {
-            pid: 77,
-            name: "node".into(),
-            role: Role::Other,
-            inner_pid: None,
-            master: None,
-            ordinal: None,
-        })),
-        container: None,
-        upstream: None,
-        settings: None,
-        instance: None,
+        placing: Arc::new(Placing {
+            process: Some(Arc::new(ProcessLabel {
+                pid: 77,
+                name: "node".into(),
+                role: Role::Other,
+                inner_pid: None,
+                master: None,
+                ordinal: None,
+            })),
+            ..Placing::of_nobody()
+        }),
     }
 }
 

@@ -176,10 +176,10 @@ fn a_worker_that_dies_takes_its_connections_with_it() {
 #[test]
 fn a_client_that_resets_in_mid_response_left() {
     let mut left = reset(2000, TcpState::Established, requested(at(1990), SECOND));
-    left.leg = Leg::Client;
+    left.placing_mut().leg = Leg::Client;
     assert_eq!(says([left]).0, Cause::ClientAbort);
     let mut done = reset(2000, TcpState::Established, idle(SECOND));
-    done.leg = Leg::Client;
+    done.placing_mut().leg = Leg::Client;
     done.record_mut().snapshot.as_mut().unwrap().last_payload = Some(LastPayload::Sent);
     assert_eq!(says([done]).0, Cause::IdleClose);
 }
@@ -257,9 +257,9 @@ fn a_packet_that_meets_what_both_ends_had_closed_hurts_nobody() {
             netns: Some(1),
             ..(*late.record).clone()
         }),
-        leg: Leg::Upstream,
         ..late
     };
+    let ours = ours.placed(|placing| placing.leg = Leg::Upstream);
     assert_eq!(says([ours]), (Cause::IdleClose, Confidence::Low));
 }
 

@@ -10,11 +10,10 @@ use uncounted::Uncounted;
 use super::{Ends, learned::LONGEST_FAREWELL};
 use crate::{
     attribute::Attributed,
-    container::Container,
-    nginx::upstream_settings::UpstreamSettings,
     record::{Event, KernelTime, LastPayload, Record, SequenceNumbers, Snapshot, TcpState},
+    recording::Placing,
     resets::{Direction, ResetTotals},
-    verdict::{Leg, ProcessLabel, UpstreamLabel},
+    verdict::Leg,
 };
 
 /// Both ends of a connection record its end within this time, if both are on this host.
@@ -34,10 +33,8 @@ const TIMER_SLACK: Duration = Duration::from_millis(50);
 pub struct Connection {
     ends: Ends,
     leg: Leg,
-    process: Option<Arc<ProcessLabel>>,
-    container: Option<Arc<Container>>,
-    upstream: Option<Arc<UpstreamLabel>>,
-    settings: Option<Arc<UpstreamSettings>>,
+    /// Of its first event, and what later ones added; its leg is kept apart.
+    placing: Arc<Placing>,
     first_at: KernelTime,
     /// Where it stood when first heard of.
     sequence: Option<SequenceNumbers>,
@@ -61,11 +58,8 @@ impl Connection {
     pub(super) fn new(event: Attributed, resets: &mut ResetTotals) -> Self {
         let mut connection = Self {
             ends: Ends::of(&event.record),
-            leg: event.leg,
-            process: None,
-            container: None,
-            upstream: None,
-            settings: None,
+            leg: event.placing.leg,
+            placing: event.placing,
             first_at: event.record.at,
             sequence: event.record.snapshot.map(|snapshot| snapshot.sequence),
             outstanding_at: None,
@@ -78,7 +72,7 @@ impl Connection {
             judged: false,
             told_nothing: false,
         };
-        connection.take(event, resets);
+        connection.take(event.record, resets);
         connection
     }
 
@@ -86,9 +80,10 @@ impl Connection {
     pub(super) fn add(&mut self, event: Attributed, resets: &mut ResetTotals) {
         let was_quiet = self.is_quiet();
         if self.leg == Leg::Other {
-            self.leg = event.leg;
+            self.leg = event.placing.leg;
         }
-        self.take(event, resets);
+        self.place(&event.placing);
+        self.take(event.record, resets);
         let written_into = was_quiet && self.outstanding_at.is_some();
         // The answer to a close takes longer than the settle window on a long road.
         let answered = self.told_nothing && self.leg == Leg::Upstream && self.reset.is_some();
@@ -101,17 +96,10 @@ impl Connection {
         }
     }
 
-    fn take(&mut self, event: Attributed, resets: &mut ResetTotals) {
-        let record = event.record;
+    fn take(&mut self, record: Arc<Record>, resets: &mut ResetTotals) {
         if let Some(direction) = Direction::of(&record) {
             resets.arrived(direction);
             self.uncounted.add(direction);
-        }
-        self.process = self.process.take().or(event.process);
-        self.container = self.container.take().or(event.container);
-        if self.settings.is_none() {
-            // The configuration may have been read since the last event.
-            self.name_upstream(event.upstream, event.settings);
         }
         if is_outstanding(&record) {
             self.outstanding_at.get_or_insert(record.at);
@@ -267,8 +255,10 @@ impl Connection {
     /// Whether nginx has waited so long for a response, or as long as it was told to. The request may have been sent a
     /// round trip before the last payload came, which was the end of a TLS handshake.
     fn is_long_due(&self, waited: Duration, snapshot: &Snapshot) -> bool {
-        let settings = self.settings.iter();
-        let mut timeouts = settings.flat_map(|settings| settings.read_timeouts.iter().chain(&settings.send_timeouts));
+        let mut timeouts = self
+            .settings()
+            .into_iter()
+            .flat_map(|settings| settings.read_timeouts.iter().chain(&settings.send_timeouts));
         let early = snapshot.rtt_min.unwrap_or_default() * 2 + TIMER_SLACK;
         let is_over = |timeout: &Duration| (*timeout..=*timeout + early + TIMER_SLACK).contains(&(waited + early));
         waited >= LONG_DUE || timeouts.any(is_over)

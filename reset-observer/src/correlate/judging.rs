@@ -31,13 +31,16 @@ impl Correlator {
     fn case(&mut self, connection: Arc<Connection>, peer: Option<Arc<Connection>>, if_logged: bool) -> Case {
         let ends = connection.ends();
         let at = connection.first_at();
-        let server = self.servers.get(&ends.remote);
-        let server = server.map(|server| server.facts(&connection, self.settle)).unwrap_or_default();
+        let known = self.servers.get_mut(&ends.remote);
+        let server = known.as_deref().map(|server| server.facts(&connection, self.settle)).unwrap_or_default();
         let client_left = self.departures.any_just_before(ends.netns, at);
         let ending = peer.as_ref().is_some_and(|peer| peer.exit().is_some());
         let lesson = Lesson::of(&connection, client_left).filter(|_| !if_logged);
         if let Some(lesson) = lesson.map(|lesson| if ending { lesson.of_an_ending_server() } else { lesson }) {
-            let taught = self.server(ends.remote);
+            let taught = match known {
+                Some(known) => known,
+                None => self.servers.entry(ends.remote),
+            };
             taught.learn(&lesson, at, &server);
             if let Some(opened) = connection.opened_at().filter(|_| lesson.is_close_for_idleness()) {
                 taught.closed_for_idleness(at, at.since(opened));

@@ -167,14 +167,17 @@ impl Learned {
     #[must_use]
     pub fn syn_ack_ttl(&self) -> Option<SynAckTtl> {
         let frequent = self.syn_ack_ttls.iter().map(|&ttl| (self.syn_ack_ttls.count(ttl), ttl)).max();
-        let all = self.syn_ack_ttls.iter().count();
+        let all = self.syn_ack_ttls.len();
         frequent.map(|(samples, value)| SynAckTtl { value, samples, others: all - samples })
     }
 
     /// The same where it can stand for a connection whose own SYN-ACK was not seen: enough of them, all alike.
     #[must_use]
     pub fn ttl_baseline(&self) -> Option<u8> {
-        self.syn_ack_ttl().filter(|ttl| ttl.samples >= ENOUGH_TTLS && ttl.others == 0).map(|ttl| ttl.value)
+        let mut all = self.syn_ack_ttls.iter().copied();
+        let first = all.next()?;
+        let enough = self.syn_ack_ttls.len() >= ENOUGH_TTLS;
+        (enough && all.all(|ttl| ttl == first)).then_some(first)
     }
 
     /// How many of the newest 16 responses that were cut by a reset were cut after this many bytes of their connection.

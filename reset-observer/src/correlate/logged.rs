@@ -113,7 +113,7 @@ impl LogDesk {
 
     fn ask(&mut self, ends: Ends, hash: u64, event: &Attributed, ending: Option<Ending>) {
         let expectation = ending.and_then(|ending| expectation(event, ending));
-        let Some((expectation, instance)) = expectation.zip(event.instance) else { return };
+        let Some((expectation, instance)) = expectation.zip(event.placing.instance) else { return };
         if expectation.ending == Ending::Quiet && self.questions.waiting() >= MAX_QUIET {
             return;
         }

@@ -41,7 +41,7 @@ impl Correlator {
     pub(super) fn note_client(&mut self, event: &Attributed) {
         let record = &event.record;
         let left = matches!(record.event, Event::FinReceived | Event::ResetReceived);
-        if event.leg == Leg::Client && left && record.snapshot.as_ref().is_some_and(is_unserved) {
+        if event.placing.leg == Leg::Client && left && record.snapshot.as_ref().is_some_and(is_unserved) {
             self.departures.add(record.netns, record.at);
         }
     }
@@ -51,7 +51,7 @@ impl Correlator {
 fn cut_by_peer(event: &Attributed) -> Option<Cut> {
     let record = &event.record;
     let by_peer = matches!(record.event, Event::FinReceived | Event::ResetReceived);
-    if event.leg != Leg::Upstream || !by_peer || record.state_before == Some(TcpState::SynSent) {
+    if event.placing.leg != Leg::Upstream || !by_peer || record.state_before == Some(TcpState::SynSent) {
         return None;
     }
     let opened = record.owner.as_ref().map(|owner| owner.opened_at);

@@ -161,7 +161,9 @@ impl Server {
 
     /// Takes what nginx was told for it.
     pub(super) fn note_settings(&mut self, settings: &Arc<UpstreamSettings>) {
-        self.gaps.settings = Some(Arc::clone(settings));
+        if !self.gaps.settings.as_ref().is_some_and(|known| Arc::ptr_eq(known, settings)) {
+            self.gaps.settings = Some(Arc::clone(settings));
+        }
     }
 
     /// It closed a connection for idleness that was opened `age` before.

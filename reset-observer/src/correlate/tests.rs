@@ -248,7 +248,7 @@ fn the_same_addresses_used_again_are_another_connection() {
 #[test]
 fn a_client_that_left_just_before_is_noticed() {
     let mut left = from_port(443, fin(1990, idle(SECOND)));
-    left.leg = Leg::Client;
+    left.placing_mut().leg = Leg::Client;
     let ours = upstream(
         2000,
         Event::ResetSent { active: true, data_after_close: false },
@@ -267,7 +267,7 @@ fn a_scan_of_ports_leaves_nothing_behind() {
         let mut scan = from_port(port, peer_reset(2000 + u64::from(port)));
         scan.record_mut().socket = None;
         scan.record_mut().snapshot = None;
-        scan.process = None;
+        scan.placing_mut().process = None;
         correlator.handle(scan);
     }
     assert!(correlator.poll(at(600_000)).is_empty());

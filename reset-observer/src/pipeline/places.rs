@@ -8,8 +8,11 @@ use crate::{
     attribute::{Attributed, Attributor},
     nginx::{configurations::Configurations, upstream_settings::UpstreamSettings},
     record::{KernelTime, ProcessEvent, Record},
-    recording::tape::{MAX_NAMES, Name, Names},
-    verdict::{Leg, UpstreamLabel},
+    recording::{
+        Placing,
+        tape::{MAX_NAMES, Name, Names},
+    },
+    verdict::UpstreamLabel,
 };
 
 /// Where the answers come from.
@@ -53,15 +56,7 @@ impl Places {
     pub(super) fn attribute(&mut self, record: Arc<Record>) -> Attributed {
         match self {
             Self::Live(attributor) => attributor.attribute(record),
-            Self::Recorded(_) => Attributed {
-                record,
-                leg: Leg::Other,
-                process: None,
-                container: None,
-                upstream: None,
-                settings: None,
-                instance: None,
-            },
+            Self::Recorded(_) => Attributed { record, placing: Arc::new(Placing::of_nobody()) },
         }
     }
 

@@ -47,8 +47,9 @@ impl Pipeline {
     pub fn upstream_news(&mut self, now: KernelTime) -> Vec<News> {
         let configurations = self.places.revision();
         if configurations != std::mem::replace(&mut self.seen_configurations, configurations) {
-            let all: Vec<SocketAddr> = self.idle_timeouts().map(|(server, _)| server).collect();
-            self.to_look_at.extend(all);
+            self.to_look_at.extend(self.correlator.idle_timeouts().map(|(server, _)| server));
+            self.to_look_at.sort_unstable();
+            self.to_look_at.dedup();
         }
         if self.to_look_at.is_empty() {
             return Vec::new();
@@ -66,6 +67,13 @@ impl Pipeline {
         let revision = self.seen_configurations;
         self.tape.iter_mut().for_each(|tape| tape.context(Context::News { at: now, revision }));
         news
+    }
+
+    /// Something may be new about this server.
+    pub(super) fn look_at(&mut self, server: SocketAddr) {
+        if let Err(place) = self.to_look_at.binary_search(&server) {
+            self.to_look_at.insert(place, server);
+        }
     }
 
     /// How long connections to a server had lain idle in this session; `None` if it is not known.

@@ -8,47 +8,48 @@ use crate::{
     attribute::Attributed,
     container::Container,
     nginx::{processes::InstanceId, upstream_settings::UpstreamSettings},
-    record::Record,
     verdict::{Leg, ProcessLabel, UpstreamLabel},
 };
 
 /// All that [`Attributed`] adds to a record. Many records share one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placing {
-    /// Which side of nginx.
+    /// Which side of nginx; never [`Leg::Backend`], which only both ends together show.
     pub leg: Leg,
-    /// Who holds the connection.
+    /// Who holds the connection: on the upstream leg the worker that opened it, else the process that caused the
+    /// event, where there is one.
     pub process: Option<Arc<ProcessLabel>>,
     /// Position of a worker among its master's; lines of JSON leave it out of [`ProcessLabel`].
     pub ordinal: Option<u32>,
-    /// The container of that process.
+    /// The container, pod or service of that process.
     pub container: Option<Arc<Container>>,
-    /// The server at the other end.
+    /// The server at the other end, on the upstream leg.
     pub upstream: Option<Arc<UpstreamLabel>>,
-    /// What nginx's configuration says of it.
+    /// What nginx's configuration says of that server.
     pub settings: Option<Arc<UpstreamSettings>>,
-    /// The instance of nginx.
+    /// The instance of nginx, on the upstream leg.
     pub instance: Option<InstanceId>,
 }
 
 impl Placing {
-    /// What was answered for a record.
+    /// Of a record of which nothing was answered.
     #[must_use]
-    pub fn of(event: &Attributed) -> Self {
+    pub const fn of_nobody() -> Self {
         Self {
-            leg: event.leg,
-            process: event.process.clone(),
-            ordinal: event.process.as_ref().and_then(|process| process.ordinal),
-            container: event.container.clone(),
-            upstream: event.upstream.clone(),
-            settings: event.settings.clone(),
-            instance: event.instance,
+            leg: Leg::Other,
+            process: None,
+            ordinal: None,
+            container: None,
+            upstream: None,
+            settings: None,
+            instance: None,
         }
     }
 
     /// Whether it is the answer for this record.
     #[must_use]
     pub fn is_of(&self, event: &Attributed) -> bool {
+        let event = &*event.placing;
         let same_settings = match (&self.settings, &event.settings) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
             (None, None) => true,
@@ -61,20 +62,6 @@ impl Placing {
             && self.container == event.container
             && self.upstream == event.upstream
             && self.instance == event.instance
-    }
-
-    /// The record with this answer.
-    #[must_use]
-    pub fn place(&self, record: Arc<Record>) -> Attributed {
-        Attributed {
-            record,
-            leg: self.leg,
-            process: self.process.clone(),
-            container: self.container.clone(),
-            upstream: self.upstream.clone(),
-            settings: self.settings.clone(),
-            instance: self.instance,
-        }
     }
 
     /// Puts what its JSON keeps apart into its place.

@@ -1,5 +1,7 @@
 //! Hands a recording's entries to a pipeline, as the session did.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
 
 use super::{
@@ -38,7 +40,7 @@ pub enum Step {
 /// A pipeline that is told what another one was told.
 pub struct Player {
     pipeline: Pipeline,
-    placings: Vec<Placing>,
+    placings: Vec<Arc<Placing>>,
 }
 
 impl Player {
@@ -76,7 +78,7 @@ impl Player {
         if self.placings.len() >= MAX_PLACINGS {
             self.placings.clear();
         }
-        self.placings.push(placing);
+        self.placings.push(Arc::new(placing));
     }
 
     fn take(&mut self, context: Box<Context>) -> Result<Step> {

@@ -58,7 +58,7 @@ impl Names {
 #[derive(Debug, Default)]
 pub struct Tape {
     entries: Vec<u8>,
-    placings: Vec<Placing>,
+    placings: Vec<Arc<Placing>>,
     /// By process, address and instance of the last placing: where to look for the same first.
     likely: HashMap<(Option<u32>, SocketAddr), usize>,
     names: Names,
@@ -120,7 +120,7 @@ impl Tape {
     }
 
     fn placing(&mut self, event: &Attributed) -> u32 {
-        let key = (event.process.as_ref().map(|process| process.pid), event.record.remote);
+        let key = (event.placing.process.as_ref().map(|process| process.pid), event.record.remote);
         let likely = self.likely.get(&key).copied();
         let mut known = likely.into_iter().chain(0..self.placings.len());
         let found = known.find(|index| self.placings.get(*index).is_some_and(|placing| placing.is_of(event)));
@@ -139,9 +139,8 @@ impl Tape {
             self.placings.clear();
             self.likely.clear();
         }
-        let placing = Placing::of(event);
-        self.put(Entry::Placing(Box::new(placing.clone())));
-        self.placings.push(placing);
+        self.put(Entry::Placing(Box::new((*event.placing).clone())));
+        self.placings.push(Arc::clone(&event.placing));
         self.placings.len() - 1
     }
 

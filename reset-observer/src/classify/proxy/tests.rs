@@ -36,7 +36,7 @@ fn logging(kind: Kind, case: Case) -> Case {
 /// nginx closes at `ms` with the request that was sent at 2 s unanswered, having been told to wait for 60 s.
 fn gives_up(ms: u64) -> Attributed {
     let mut event = upstream(ms, Event::ClosedUnacked, TcpState::Established, acknowledged(at(2000)));
-    event.settings = Some(Arc::new(configured()));
+    event.placing_mut().settings = Some(Arc::new(configured()));
     event
 }
 
@@ -44,13 +44,13 @@ fn gives_up(ms: u64) -> Attributed {
 fn gives_up_handshake(ms: u64) -> Attributed {
     let nothing = Snapshot { total_retransmits: 5, ..handshake() };
     let mut event = upstream(ms, Event::ClosedUnacked, TcpState::SynSent, nothing);
-    event.settings = Some(Arc::new(configured()));
+    event.placing_mut().settings = Some(Arc::new(configured()));
     event
 }
 
 fn client_leaves(ms: u64, snapshot: Snapshot) -> Attributed {
     let mut event = from_port(443, fin(ms, snapshot));
-    event.leg = Leg::Client;
+    event.placing_mut().leg = Leg::Client;
     event
 }
 
@@ -168,7 +168,7 @@ fn a_long_request_over_tls_that_is_given_up_while_it_is_sent_is_no_farewell() {
         let just_now = Some(Duration::from_millis(100));
         let sent = Snapshot { unacked, bytes_received: 651, since_last_receive: just_now, ..acknowledged(at(8900)) };
         let mut closed = upstream(9000, Event::ClosedUnacked, TcpState::Established, sent);
-        closed.settings = Some(Arc::new(UpstreamSettings { tls: Some(true), ..configured() }));
+        closed.placing_mut().settings = Some(Arc::new(UpstreamSettings { tls: Some(true), ..configured() }));
         said(&case([closed]))
     };
     assert_eq!(closes(31), (Cause::IdleClose, Confidence::Low), "up to 300 ms pass in a turn of a busy worker");

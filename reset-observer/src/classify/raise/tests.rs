@@ -50,7 +50,7 @@ fn an_end_by_nginx_itself_wants_its_log_its_configuration_and_the_clients_side()
     let closed = upstream(2000, Event::ClosedUnacked, TcpState::Established, acknowledged(at(1500)));
     let wanted = vec![WouldRaise::ErrorLog, WouldRaise::Configuration, WouldRaise::ClientSide];
     assert_eq!(raised([closed.clone()], Logged::Unknown), (Cause::Unknown, wanted));
-    let configured = Attributed { settings: Some(Arc::new(configured())), ..closed };
+    let configured = closed.placed(|placing| placing.settings = Some(Arc::new(configured())));
     assert_eq!(raised([configured], Logged::Nothing), (Cause::Unknown, vec![WouldRaise::ClientSide]));
 }
 

@@ -42,9 +42,9 @@ fn line(complaint: &str) -> Line {
 }
 
 fn of_nginx(mut event: Attributed) -> Attributed {
-    if event.leg == Leg::Upstream {
-        event.instance = Some(InstanceId(1));
-        event.settings = Some(Arc::new(configured()));
+    if event.placing.leg == Leg::Upstream {
+        event.placing_mut().instance = Some(InstanceId(1));
+        event.placing_mut().settings = Some(Arc::new(configured()));
     }
     event
 }
@@ -106,7 +106,7 @@ fn this_end() -> Vec<Vec<Piece>> {
 /// What may corroborate it: of each group one, or none.
 fn corroboration() -> [Vec<Vec<Piece>>; 5] {
     let mut client = from_port(443, fin(1990, Snapshot { last_payload: Some(LastPayload::Received), ..idle(SECOND) }));
-    client.leg = Leg::Client;
+    client.placing_mut().leg = Leg::Client;
     let others = [1, 2].map(|port| event(from_port(port, fin(2001, acknowledged(at(1990))))));
     let peers = [exit_close(1999, Exit::Signal(9)), exit_close(2001, Exit::Status(0)), peer_reset(1999)];
     let one = |piece: Piece| vec![Vec::new(), vec![piece]];

@@ -21,7 +21,7 @@ fn said(tls: Option<bool>, taught: bool, idle_for: Duration, more: impl IntoIter
         correlator.poll(at(u64::from(port) * 500 + 1600));
     }
     let mut closed = fin(5000, idle(idle_for));
-    closed.settings = tls.map(|tls| Arc::new(UpstreamSettings { tls: Some(tls), ..configured() }));
+    closed.placing_mut().settings = tls.map(|tls| Arc::new(UpstreamSettings { tls: Some(tls), ..configured() }));
     correlator.handle(closed);
     more.into_iter().for_each(|event| correlator.handle(event));
     let cases = correlator.flush();

@@ -8,7 +8,7 @@ use crate::{
     correlate::{Ends, ends::Addresses},
     nginx::upstream_settings::UpstreamSettings,
     record::{Event, Exit, KernelTime, Record, Snapshot, TcpState},
-    recording::tape::Name,
+    recording::Placing,
     verdict::{Leg, ProcessLabel, UpstreamLabel},
 };
 
@@ -38,41 +38,69 @@ impl Connection {
     /// Who holds it.
     #[must_use]
     pub fn process(&self) -> Option<&Arc<ProcessLabel>> {
-        self.process.as_ref()
+        self.placing.process.as_ref()
     }
 
     /// The container, pod or service of that process.
     #[must_use]
     pub fn container(&self) -> Option<&Arc<Container>> {
-        self.container.as_ref()
+        self.placing.container.as_ref()
     }
 
     /// Whom it leads to.
     #[must_use]
     pub fn upstream(&self) -> Option<&Arc<UpstreamLabel>> {
-        self.upstream.as_ref()
+        self.placing.upstream.as_ref()
     }
 
     /// Names the server, if it had no name so far.
     pub fn name_upstream(&mut self, label: Option<Arc<UpstreamLabel>>, settings: Option<Arc<UpstreamSettings>>) {
-        self.upstream = label.or(self.upstream.take());
-        self.settings = settings.or(self.settings.take());
+        let placing = Arc::make_mut(&mut self.placing);
+        placing.upstream = label.or(placing.upstream.take());
+        placing.settings = settings.or(placing.settings.take());
+    }
+
+    /// Takes what a later event says of its place, where that was not known.
+    pub(super) fn place(&mut self, later: &Arc<Placing>) {
+        let known = &self.placing;
+        if Arc::ptr_eq(known, later) {
+            return;
+        }
+        // The configuration may have been read since the last event.
+        let names = known.settings.is_none() && !self.is_named(later.upstream.as_ref(), later.settings.as_ref());
+        let holder = known.process.is_none() && later.process.is_some();
+        if holder || known.container.is_none() && later.container.is_some() {
+            let known = Arc::make_mut(&mut self.placing);
+            if holder {
+                (known.process, known.ordinal) = (later.process.clone(), later.ordinal);
+            }
+            known.container = known.container.take().or_else(|| later.container.clone());
+        }
+        if names {
+            self.name_upstream(later.upstream.clone(), later.settings.clone());
+        }
     }
 
     /// Whether [`Self::name_upstream`] with this name would change nothing.
-    pub(crate) fn is_named(&self, (label, settings): &Name) -> bool {
-        (label.is_none() || *label == self.upstream) && (settings.is_none() || *settings == self.settings)
+    pub(crate) fn is_named(
+        &self,
+        label: Option<&Arc<UpstreamLabel>>,
+        settings: Option<&Arc<UpstreamSettings>>,
+    ) -> bool {
+        let known = &*self.placing;
+        (label.is_none() || label == known.upstream.as_ref())
+            && (settings.is_none() || settings == known.settings.as_ref())
     }
 
     /// What nginx's configuration says of the server.
     #[must_use]
     pub fn settings(&self) -> Option<&UpstreamSettings> {
-        self.settings.as_deref()
+        self.placing.settings.as_deref()
     }
 
     /// The same, to be kept.
     pub(crate) fn shared_settings(&self) -> Option<&Arc<UpstreamSettings>> {
-        self.settings.as_ref()
+        self.placing.settings.as_ref()
     }
 
     /// When its end began.

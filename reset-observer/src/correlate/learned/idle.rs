@@ -270,7 +270,8 @@ fn late(sorted: &[Duration]) -> Option<IdleTimeout> {
 fn highest(sorted: &[Duration], least: usize, lowest: impl Fn(Duration) -> Duration) -> Option<(usize, usize)> {
     let too_high = (sorted.len() / 8).max(1);
     (0..sorted.len()).rev().take(too_high + 1).find_map(|to| {
-        let from = sorted.partition_point(|idle| *idle < lowest(sorted[to]));
+        let lowest = lowest(sorted[to]);
+        let from = sorted.partition_point(|idle| *idle < lowest);
         (to + 1 - from >= least).then_some((from, to))
     })
 }

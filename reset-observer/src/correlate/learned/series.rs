@@ -45,6 +45,10 @@ impl<T: Copy + PartialEq> Series<T> {
         self.values.iter().filter(|known| **known == value).count()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.values.is_empty()
     }

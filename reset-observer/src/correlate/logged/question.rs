@@ -22,10 +22,10 @@ const PAUSED: Duration = Duration::from_secs(60);
 
 /// What nginx writes of this event, which is such an end; `None` if it writes no line for it.
 pub(super) fn expectation(event: &Attributed, ending: Ending) -> Option<Expectation> {
-    let (record, worker) = (&event.record, event.process.as_ref()?);
+    let (record, worker) = (&event.record, event.placing.process.as_ref()?);
     // Also for an instance whose log is not read yet: it may be, by the time of the answer.
-    let instance = event.instance?;
-    if event.leg != Leg::Upstream {
+    let instance = event.placing.instance?;
+    if event.placing.leg != Leg::Upstream {
         return None;
     }
     Some(Expectation {

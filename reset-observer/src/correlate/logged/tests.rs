@@ -26,7 +26,7 @@ fn desk() -> LogDesk {
 }
 
 fn of_nginx(event: Attributed) -> Attributed {
-    Attributed { instance: Some(NGINX), ..event }
+    event.placed(|placing| placing.instance = Some(NGINX))
 }
 
 /// A reset in answer to a request that was taken.
@@ -205,9 +205,9 @@ fn the_end_of_a_session_joins_nothing_where_lines_were_lost() {
 fn only_a_known_worker_of_a_known_nginx_has_lines() {
     let known = aborted(50_000, 2000);
     let strangers = [
-        Attributed { leg: Leg::Client, ..known.clone() },
-        Attributed { instance: None, ..known.clone() },
-        Attributed { process: None, ..known },
+        known.clone().placed(|placing| placing.leg = Leg::Client),
+        known.clone().placed(|placing| placing.instance = None),
+        known.placed(|placing| placing.process = None),
     ];
     for event in strangers {
         let mut desk = desk();
@@ -220,7 +220,7 @@ fn only_a_known_worker_of_a_known_nginx_has_lines() {
 #[test]
 fn in_a_pid_namespace_the_line_bears_the_inner_pid() {
     let (mut desk, mut end) = (desk(), aborted(50_000, 2000));
-    if let Some(worker) = &mut end.process {
+    if let Some(worker) = &mut end.placing_mut().process {
         let worker = std::sync::Arc::make_mut(worker);
         (worker.pid, worker.inner_pid) = (4711, Some(3632));
     }

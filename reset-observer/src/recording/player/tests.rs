@@ -27,7 +27,7 @@ fn refused_record() -> RawRecord {
 fn a_record_is_judged_in_the_place_that_was_told() {
     let (raw, mut player) = (refused_record(), player());
     let bytes: &[u8; RECORD_BYTES] = raw.as_bytes().try_into().unwrap();
-    let placing = Placing::of(&sample::refused(1));
+    let placing = (*sample::refused(1).placing).clone();
     player.play(Entry::Placing(Box::new(placing))).unwrap();
     player.play(Entry::Record(bytes, 0)).unwrap();
     let Step::Verdicts(verdicts) = player.play(Entry::Due(KernelTime(9_000_000_000))).unwrap() else { panic!() };

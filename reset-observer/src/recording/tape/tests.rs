@@ -3,7 +3,8 @@ use crate::{record::Record, verdict::Leg};
 
 fn event(at: u64, leg: Leg) -> Attributed {
     let event = crate::sample::fin(1, crate::sample::idle(Duration::from_secs(1)));
-    Attributed { record: Arc::new(Record { at: KernelTime(at), ..(*event.record).clone() }), leg, ..event }
+    let event = Attributed { record: Arc::new(Record { at: KernelTime(at), ..(*event.record).clone() }), ..event };
+    event.placed(|placing| placing.leg = leg)
 }
 
 fn kinds(tape: &mut Tape) -> String {
@@ -49,7 +50,7 @@ fn a_name_is_told_when_it_changes() {
 fn places_are_numbered_anew_when_there_are_too_many() {
     let mut tape = Tape::new(None);
     for number in 0..=u32::try_from(MAX_PLACINGS).unwrap() {
-        let event = Attributed { instance: Some(InstanceId(number)), ..event(1, Leg::Upstream) };
+        let event = event(1, Leg::Upstream).placed(|placing| placing.instance = Some(InstanceId(number)));
         tape.record(&[0; RECORD_BYTES], &event);
     }
     let entries = tape.take();

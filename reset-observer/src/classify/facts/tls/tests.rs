@@ -21,7 +21,8 @@ const MOMENT: Duration = Duration::from_millis(4);
 
 fn over(tls: Option<bool>, event: Attributed) -> Attributed {
     let next_upstream = Some(NextUpstream { servers: Some(1), ..NextUpstream::default() });
-    Attributed { settings: Some(Arc::new(UpstreamSettings { tls, next_upstream, ..configured() })), ..event }
+    let settings = UpstreamSettings { tls, next_upstream, ..configured() };
+    event.placed(|placing| placing.settings = Some(Arc::new(settings)))
 }
 
 /// The decision on one connection, and on what nginx logged of it.
@@ -189,7 +190,7 @@ fn a_farewell_at_the_end_of_a_timeout_leaves_a_response_due() {
         let settings = UpstreamSettings { tls: Some(true), read_timeouts, ..configured() };
         let event = upstream(2000, Event::ClosedUnacked, TcpState::Established, said);
         let mut correlator = Correlator::new(Duration::from_millis(300));
-        correlator.handle(Attributed { settings: Some(Arc::new(settings)), ..event });
+        correlator.handle(event.placed(|placing| placing.settings = Some(Arc::new(settings))));
         correlator.flush().iter().filter(|case| case.is_worth_a_verdict()).count()
     };
     let waited = [200, 370, 410, 700, 1500].map(|ms| closed(Duration::from_millis(ms)));

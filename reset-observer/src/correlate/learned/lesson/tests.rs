@@ -79,7 +79,7 @@ fn a_response_that_ends_with_its_connection_is_no_farewell() {
 #[test]
 fn nginx_cuts_the_upstream_of_a_client_that_left_with_little_unread_too() {
     let mut left = crate::sample::from_port(443, fin(8990, idle(SECOND)));
-    left.leg = Leg::Client;
+    left.placing_mut().leg = Leg::Client;
     assert_eq!(lesson([left, our_reset(9000, close_notify())]).idle, None);
     let mut dying = our_reset(9000, close_notify());
     dying.record_mut().exit = Some(Exit::Signal(9));
@@ -114,7 +114,7 @@ fn other_legs_teach_nothing() {
     let mut correlator = Correlator::new(Duration::from_millis(300));
     correlator.handle(exit_close(9000, Exit::Signal(9)));
     let mut other = fin(9000, idle(5 * SECOND));
-    other.leg = Leg::Other;
+    other.placing_mut().leg = Leg::Other;
     correlator.handle(other);
     for case in correlator.flush() {
         assert_eq!(Lesson::of(&case.connection, false), None);
