@@ -70,7 +70,8 @@ proptest! {
         text in 0..LINES.len(), at: prop::sample::Index, bits in 1_u8..,
     ) {
         let mut bytes = postcard::to_stdvec(&told(LINES[text])).unwrap();
-        bytes[at.index(bytes.len())] ^= bits;
+        let at = at.index(bytes.len());
+        bytes[at] ^= bits;
         if let Some(told) = read(&bytes) {
             prop_assert_eq!(by_postcard(&bytes), Some(told));
         }
