@@ -2,7 +2,7 @@
 //! reason and counted by the caller.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -39,7 +39,7 @@ const LATE: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
     jiffies: JiffyClock,
-    reasons: HashMap<u32, Arc<str>>,
+    reasons: BTreeMap<u32, Arc<str>>,
     processes: Processes,
 }
 
@@ -115,6 +115,7 @@ impl Decoder {
     fn snapshot(&self, raw: &RawRecord, hook: Hook, state: Option<TcpState>) -> Snapshot {
         let from = &raw.snapshot;
         let last_payload = self.last_payload(raw);
+        let (sent, received) = (self.age(raw, from.last_send), self.age(raw, from.last_receive));
         let own_fin = u32::from(state.is_some_and(TcpState::fin_sent));
         // At the FIN's own event the FIN is counted as received already, and the state before it does not show it.
         let peer_fin = u64::from(hook == Hook::FinReceived || state.is_some_and(TcpState::fin_received));
@@ -128,11 +129,11 @@ impl Decoder {
             first_transmit_at: (from.first_transmit_us != 0).then(|| microseconds(from.first_transmit_us)),
             clock: microseconds(from.clock_us),
             last_payload,
-            idle_before_request: self.idle_before_request(raw, flight_never_acked),
-            idle_now: last_payload.and_then(|_| self.idle_now(raw)),
+            idle_before_request: self.idle_before_request(raw, flight_never_acked, received),
+            idle_now: last_payload.and_then(|_| Some(sent?.min(received?))),
             // Both times are also set when the handshake ends.
-            since_last_send: (from.bytes_sent > 0).then(|| self.age(raw, from.last_send)).flatten(),
-            since_last_receive: (from.bytes_received > peer_fin).then(|| self.age(raw, from.last_receive)).flatten(),
+            since_last_send: sent.filter(|_| from.bytes_sent > 0),
+            since_last_receive: received.filter(|_| from.bytes_received > peer_fin),
             rtt_min: (from.rtt_min_us != u32::MAX && from.rtt_min_us != 0)
                 .then(|| Duration::from_micros(from.rtt_min_us.into())),
             bytes_sent: from.bytes_sent,
@@ -152,7 +153,12 @@ impl Decoder {
     ///
     /// `lsndtime - lrcvtime` says it as long as nothing was sent again, which moves the former. After that, the time of
     /// the first transmission still stands while nothing of the flight was acknowledged.
-    fn idle_before_request(&self, raw: &RawRecord, flight_never_acked: bool) -> Option<Duration> {
+    fn idle_before_request(
+        &self,
+        raw: &RawRecord,
+        flight_never_acked: bool,
+        since_receive: Option<Duration>,
+    ) -> Option<Duration> {
         let from = &raw.snapshot;
         let gap = from.last_send.wrapping_sub(from.last_receive).cast_signed();
         if gap <= 0 || from.bytes_sent == 0 {
@@ -164,7 +170,7 @@ impl Decoder {
         if !flight_never_acked {
             return None;
         }
-        let received = KernelTime(raw.time_ns).before(self.age(raw, from.last_receive)?);
+        let received = KernelTime(raw.time_ns).before(since_receive?);
         Some(microseconds(from.first_transmit_us).since(received))
     }
 
@@ -208,11 +214,6 @@ impl Decoder {
         let end_of_jiffy = KernelTime(raw.time_ns).before(since);
         let acked_later = microseconds(from.delivered_us) > end_of_jiffy.after(LATE);
         rtt_exceeds_jiffy || acked_later || from.delivered_us == from.clock_us
-    }
-
-    fn idle_now(&self, raw: &RawRecord) -> Option<Duration> {
-        let (sent, received) = (self.age(raw, raw.snapshot.last_send)?, self.age(raw, raw.snapshot.last_receive)?);
-        Some(sent.min(received))
     }
 }
 

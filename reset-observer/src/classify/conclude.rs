@@ -64,13 +64,21 @@ fn text(address: IpAddr) -> SmolStr {
     let IpAddr::V4(address) = address else { return address.to_smolstr() };
     let mut text = [0; "255.255.255.255".len()];
     let mut len = 0;
+    let mut push = |byte| {
+        text[len] = byte;
+        len += 1;
+    };
     for (index, octet) in address.octets().into_iter().enumerate() {
-        let digits = [100, 10, 1].into_iter().filter(|unit| octet >= *unit || *unit == 1);
-        let point = (index > 0).then_some(b'.');
-        for byte in point.into_iter().chain(digits.map(|unit| b'0' + octet / unit % 10)) {
-            text[len] = byte;
-            len += 1;
+        if index > 0 {
+            push(b'.');
         }
+        if octet >= 100 {
+            push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            push(b'0' + octet / 10 % 10);
+        }
+        push(b'0' + octet % 10);
     }
     SmolStr::new(str::from_utf8(&text[..len]).unwrap_or_default())
 }

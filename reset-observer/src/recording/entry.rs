@@ -24,6 +24,8 @@ use crate::{
     verdict::UpstreamLabel,
 };
 
+mod line;
+
 const RECORD: u8 = 1;
 const LOOSE: u8 = 2;
 const DUE: u8 = 3;
@@ -206,7 +208,9 @@ pub fn read<'a>(bytes: &mut &'a [u8]) -> Result<Entry<'a>> {
         }
         CONTEXT => Entry::Context(serde_json::from_str(take_text(bytes)?).context("a context")?),
         LINE => {
-            let (log, written, line) = postcard::from_bytes(take_sized(bytes)?).context("a line of an error log")?;
+            let bytes = take_sized(bytes)?;
+            let read = line::read(bytes).map_or_else(|| postcard::from_bytes(bytes), Ok);
+            let (log, written, line) = read.context("a line of an error log")?;
             Entry::Context(Box::new(Context::Line { log, written, line }))
         }
         NEWS => {

@@ -52,8 +52,13 @@ impl Facts<'_> {
             (self.case.server.cut_many(), Evidence::CutTogether),
             (self.sent_in_vain() && self.case.server.silent, Evidence::ServerSilent),
         ];
-        let found = found.into_iter().filter_map(|(found, evidence)| found.then_some(evidence));
-        first.into_iter().chain(found).collect()
+        let mut list: EvidenceList = first.into_iter().collect();
+        for (found, evidence) in found {
+            if found {
+                list.push(evidence);
+            }
+        }
+        list
     }
 
     /// A decision with everything found as its evidence.

@@ -26,6 +26,7 @@ pub use action::Action;
 pub use complaint::{Call, Complaint, Kind, ProcessEnd};
 pub use head::Level;
 pub use upstream::{Peer, Upstream};
+pub(crate) use written::plain as time_of;
 
 /// The longest line that nginx writes, its line feed included: `NGX_MAX_ERROR_STR` ([source]).
 ///

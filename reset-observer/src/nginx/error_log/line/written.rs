@@ -28,7 +28,7 @@ impl de::Visitor<'_> for Written {
 }
 
 /// `None` for any other form, and for a day that is none.
-fn plain(text: &[u8]) -> Option<DateTime> {
+pub(crate) fn plain(text: &[u8]) -> Option<DateTime> {
     let text: &[u8; LEN] = text.try_into().ok()?;
     let pair = |at: usize| {
         let (tens, units) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
