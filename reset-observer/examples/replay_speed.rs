@@ -1,14 +1,20 @@
 //! How fast recordings are replayed on one core, by its own time. Run by `cargo xtask bench replay`.
 //!
 //! Each recording of a directory is multiplied: copies of its records, each of other connections (ports) and later than the
-//! one before, so that those of [`AT_A_TIME`] copies are open side by side. It is read, decoded, correlated, classified and
+//! one before, so that those of `--side-by-side` copies are open at a time. It is read, decoded, correlated, classified and
 //! written as JSON lines that go nowhere: every verdict, and then once more only those that `replay` shows without `--all`.
-//! With `--checksum` after the directory, the CRC-32 of all lines of each recording is printed instead, by which two versions
-//! of the program are compared.
+//! With `--checksum`, the CRC-32 of all lines of each recording is printed instead, by which two versions of the program are
+//! compared.
 
-use std::{env, fs, io, path::Path, time::Duration};
+use std::{
+    fs, io,
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
 use reset_observer::{
     record::KernelTime,
     recording::{
@@ -28,9 +34,6 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 /// Records of each recording, multiplied.
 const RECORDS: u64 = 100_000;
 
-/// So many copies overlap.
-const AT_A_TIME: u64 = 64;
-
 /// Ports from here on are given anew to each connection: those that Linux gives to a client unless told otherwise.
 const EPHEMERAL: u16 = 32_768;
 
@@ -40,16 +43,28 @@ const PORTS: u64 = 28_000;
 /// Jiffies in a second, of the kernel that the corpus was recorded on. A multiple of 4 ms is a whole number of them.
 const HZ: u64 = 250;
 
+/// What to replay, and how.
+#[derive(Parser)]
+struct Arguments {
+    /// Where the recordings (*.rec) are.
+    directory: PathBuf,
+    /// Prints a checksum of each recording's lines instead of its speed.
+    #[arg(long)]
+    checksum: bool,
+    /// So many copies of each recording overlap.
+    #[arg(long, value_name = "COPIES", default_value = "64")]
+    side_by_side: NonZeroU64,
+}
+
 fn main() -> Result<()> {
-    let directory = env::args().nth(1).context("name a directory with recordings")?;
+    let Arguments { directory, checksum, side_by_side } = Arguments::parse();
     let mut paths: Vec<_> = fs::read_dir(&directory)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "rec"));
     paths.sort();
-    ensure!(!paths.is_empty(), "there is no recording (*.rec) in {directory}");
+    ensure!(!paths.is_empty(), "there is no recording (*.rec) in {}", directory.display());
     let mut totals = [(0, Duration::ZERO); 2];
-    let checksum = env::args().nth(2).is_some_and(|argument| argument == "--checksum");
     for path in &paths {
-        let (recording, multiplied) = multiplied(path)?;
+        let (recording, multiplied) = multiplied(path, side_by_side)?;
         print!("{:<36}", path.file_stem().unwrap_or_default().to_string_lossy());
         if checksum {
             let mut sum = Checksum::default();
@@ -131,8 +146,8 @@ fn replay(recording: &[u8], all: bool, out: impl io::Write) -> Result<(u64, u64,
     Ok((player.pipeline().counts().decoded, shown, processor_time() - started))
 }
 
-/// The recording with its middle many times over, and how many records that makes.
-fn multiplied(path: &Path) -> Result<(Vec<u8>, u64)> {
+/// The recording with its middle many times over, so many of them `side_by_side`, and how many records that makes.
+fn multiplied(path: &Path, side_by_side: NonZeroU64) -> Result<(Vec<u8>, u64)> {
     let mut reader = file::open(path)?;
     let header = reader.header().clone();
     let (mut before, mut middle, mut last) = (Vec::new(), Vec::new(), header.started_ns);
@@ -149,7 +164,8 @@ fn multiplied(path: &Path) -> Result<(Vec<u8>, u64)> {
         }
     }
     let copies = RECORDS.div_ceil(records.max(1));
-    let step = u64::try_from(last.since(header.started_ns).as_nanos())?.div_ceil(AT_A_TIME).next_multiple_of(4_000_000);
+    let length = u64::try_from(last.since(header.started_ns).as_nanos())?;
+    let step = length.div_ceil(side_by_side.get()).next_multiple_of(4_000_000);
     let mut entries = Vec::new();
     for copy in 0..copies {
         for (at, bytes) in &middle {

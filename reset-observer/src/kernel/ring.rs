@@ -1,6 +1,6 @@
 //! The ring buffer of records, as something to await.
 
-use std::{future::pending, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aya::maps::RingBuf;
@@ -15,10 +15,14 @@ use super::programs::{Data, Programs};
 /// When to look again after records were found: those that came meanwhile did not wake us.
 const LOOK_AGAIN: Duration = Duration::from_nanos(2 * WAKE_INTERVAL_NS);
 
+/// When to look if nothing was found. Every record that matters wakes us; should one ever not, because a processor stood
+/// still between its time and its end, it is late and not lost.
+const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+
 /// Reads records as bytes.
 pub struct Ring {
     fd: AsyncFd<RingBuf<Data>>,
-    again: Option<Instant>,
+    again: Instant,
 }
 
 impl Ring {
@@ -32,42 +36,39 @@ impl Ring {
         // SAFETY: the ring buffer owns its map's descriptor, returns that same one each time, and closes it only when
         // it is dropped, which is when the `AsyncFd` that owns it is dropped.
         let fd = unsafe { AsyncFd::register(map) };
-        Ok(Self { fd: fd.context("cannot wait for the ring buffer")?, again: None })
+        Ok(Self { fd: fd.context("cannot wait for the ring buffer")?, again: Instant::now() + LOOK_ANYWAY })
     }
 
-    /// Waits until there are records, or until it is time to look again, then hands all that are there to `each`, oldest
-    /// first.
+    /// Waits until there are records, then hands all that are there to `each`, oldest first. Nothing is lost if the caller
+    /// stops waiting.
     ///
     /// # Errors
     /// If the ring buffer cannot be waited for.
-    pub async fn drain(&mut self, each: impl FnMut(&[u8])) -> Result<()> {
-        tokio::select! {
-            guard = self.fd.readable_mut() => guard.context("cannot wait for the ring buffer")?.clear_ready(),
-            () = until(self.again) => {}
+    pub async fn drain(&mut self, mut each: impl FnMut(&[u8])) -> Result<()> {
+        loop {
+            tokio::select! {
+                guard = self.fd.readable_mut() => guard.context("cannot wait for the ring buffer")?.clear_ready(),
+                () = sleep_until(self.again) => {}
+            }
+            if self.drain_now(&mut each) {
+                return Ok(());
+            }
         }
-        self.drain_now(each);
-        Ok(())
     }
 
-    /// Hands all records that are there to `each` without waiting.
-    pub fn drain_now(&mut self, mut each: impl FnMut(&[u8])) {
+    /// Hands all records that are there to `each` without waiting; `false` if there were none.
+    pub fn drain_now(&mut self, mut each: impl FnMut(&[u8])) -> bool {
         let mut found = false;
         while let Some(item) = self.fd.get_mut().next() {
             each(&item);
             found = true;
         }
-        let is_due = self.again.is_some_and(|again| again <= Instant::now());
+        let now = Instant::now();
         if found {
-            self.again = Some(Instant::now() + LOOK_AGAIN);
-        } else if is_due {
-            self.again = None;
+            self.again = now + LOOK_AGAIN;
+        } else if self.again <= now {
+            self.again = now + LOOK_ANYWAY;
         }
-    }
-}
-
-async fn until(again: Option<Instant>) {
-    match again {
-        Some(again) => sleep_until(again).await,
-        None => pending().await,
+        found
     }
 }

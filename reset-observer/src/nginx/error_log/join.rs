@@ -58,6 +58,7 @@ mod joined;
 mod pair;
 mod rows;
 mod shelf;
+mod span;
 mod tries;
 mod written;
 
@@ -82,6 +83,9 @@ const MAX_LINES: usize = 8192;
 /// Expectations held at a time, over all servers.
 const MAX_EXPECTED: usize = 16_384;
 
+/// What belongs to nothing any more is looked for this often, if no answer is due.
+const TIDY_EVERY: Duration = Duration::from_millis(500);
+
 /// Which error log a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LogId {
@@ -99,9 +103,8 @@ pub struct Ticket(u64);
 /// How long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
-    /// An expectation is answered so long after its end; up to `notice` later if its log was found meanwhile. nginx writes the line in the turn of its event loop in which
-    /// it learns of the end, and inotify tells at once, so that a few milliseconds would do on an idle host; the
-    /// settle window of a verdict is waited for anyway.
+    /// An expectation is answered so long after its end; up to `notice` later if its log was found meanwhile. A few
+    /// milliseconds would do on an idle host, but the settle window of a verdict is waited for anyway.
     pub patience: Duration,
     /// [`LineJoiner::expect`] is called within this time after the end. Less than `patience`.
     pub notice: Duration,
@@ -148,7 +151,7 @@ pub struct LineJoiner {
     /// The first answer that is due.
     next_due: Option<KernelTime>,
     /// When to look next for what belongs to nothing any more.
-    next_look: KernelTime,
+    next_tidying: KernelTime,
 }
 
 impl LineJoiner {
@@ -168,7 +171,7 @@ impl LineJoiner {
             disturbed: HashMap::default(),
             tickets: 0,
             next_due: None,
-            next_look: KernelTime(0),
+            next_tidying: KernelTime(0),
         }
     }
 
@@ -247,10 +250,10 @@ impl LineJoiner {
     /// The answers that are due by `now`.
     pub fn poll(&mut self, now: KernelTime) -> Vec<(Ticket, Answer)> {
         let nothing_due = self.at_once.is_empty() && self.next_due.is_none_or(|due| due > now);
-        if nothing_due && now < self.next_look {
+        if nothing_due && now < self.next_tidying {
             return Vec::new();
         }
-        self.next_look = now.after(held::TICK);
+        self.next_tidying = now.after(TIDY_EVERY);
         let mut answers = std::mem::take(&mut self.at_once);
         let memory = self.windows.reach + self.windows.patience;
         self.disturbed.retain(|_, at| at.after(memory) >= now);

@@ -7,21 +7,8 @@ use smallvec::SmallVec;
 use super::{
     expectation::Endings,
     rows::{BITS, Rows, members},
+    span::{Extent, Meeting, Span},
 };
-
-/// Within which time a line was written, or an end's line must be, and of which endings it tells.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    pub(super) from: u64,
-    pub(super) to: u64,
-    pub(super) endings: Endings,
-}
-
-impl Span {
-    const fn meets(&self, other: &Self) -> bool {
-        self.endings.meets(other.endings) & (self.from <= other.to) & (other.from <= self.to)
-    }
-}
 
 /// A line, with the endings that it tells of for the time being.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +37,9 @@ pub(super) struct Edges {
     pub(super) lines_of: Rows,
     lines: Vec<Teller>,
     ends: Vec<Span>,
+    /// Of each block of places: what is or was there.
+    extent_of_lines: Vec<Extent>,
+    extent_of_ends: Vec<Extent>,
     pub(super) lines_left: FixedBitSet,
     pub(super) ends_left: FixedBitSet,
     /// There is a line, or was, that may be read in another way.
@@ -81,6 +71,8 @@ impl Edges {
         self.lines_of.clear(ends, lines);
         self.lines.clear();
         self.ends.clear();
+        self.extent_of_lines.clear();
+        self.extent_of_ends.clear();
         self.are_other_readings = false;
         for (left, room) in [(&mut self.lines_left, &self.lines_of), (&mut self.ends_left, &self.ends_of)] {
             *left = FixedBitSet::with_capacity(room.columns());
@@ -98,6 +90,8 @@ impl Edges {
         self.lines_of.drop_first(ends, lines);
         self.lines.drain(..lines * BITS);
         self.ends.drain(..ends * BITS);
+        self.extent_of_lines.drain(..lines);
+        self.extent_of_ends.drain(..ends);
         for (left, dropped) in [(&mut self.lines_left, lines), (&mut self.ends_left, ends)] {
             let blocks = left.as_mut_slice();
             blocks.copy_within(dropped.., 0);
@@ -110,28 +104,41 @@ impl Edges {
     pub(super) fn add_end(&mut self, end: Span) {
         let place = self.ends.len();
         self.ends.push(end);
+        Extent::add(&mut self.extent_of_ends, place, &end, false);
         self.lines_of.push();
         self.ends_left.insert(place);
-        let Self { ends_of, lines_of, lines, lines_left, .. } = self;
-        for (index, left) in lines_left.as_slice().iter().enumerate() {
-            let mut met = 0;
-            for line in members(index, *left) {
-                let teller = &mut lines[line];
-                if !teller.span.meets(&end) {
-                    if !(teller.has_another_reading() && teller.as_told(teller.surely).meets(&end)) {
-                        continue;
-                    }
-                    ends_of.row(line).ones().for_each(|end| lines_of.remove(end, line));
-                    ends_of.empty(line);
-                    teller.span.endings = teller.surely;
-                }
-                met |= 1 << (line % BITS);
-            }
+        for index in 0..self.extent_of_lines.len() {
+            let left = self.lines_left.as_slice()[index];
+            let met = match self.extent_of_lines[index].meeting(&end) {
+                Meeting::None => 0,
+                Meeting::All => left,
+                Meeting::Some => self.lines_meeting(&end, index, left),
+            };
             if met != 0 {
-                ends_of.insert_in_each(index, met, place);
-                lines_of.insert_block(place, index, met);
+                self.ends_of.insert_in_each(index, met, place);
+                self.lines_of.insert_block(place, index, met);
             }
         }
+    }
+
+    /// Which of the lines of a block that are `left` meet an end. One that was read in another way for want of such an end
+    /// is read as what it surely tells again.
+    fn lines_meeting(&mut self, end: &Span, index: usize, left: usize) -> usize {
+        let Self { ends_of, lines_of, lines, .. } = self;
+        let mut met = 0;
+        for line in members(index, left) {
+            let teller = &mut lines[line];
+            if !teller.span.meets(end) {
+                if !(teller.has_another_reading() && teller.as_told(teller.surely).meets(end)) {
+                    continue;
+                }
+                ends_of.row(line).ones().for_each(|end| lines_of.remove(end, line));
+                ends_of.empty(line);
+                teller.span.endings = teller.surely;
+            }
+            met |= 1 << (line % BITS);
+        }
+        met
     }
 
     /// Takes a line into the next place. It may be an end's own if it tells of such an ending, and their times meet. If it is
@@ -139,6 +146,7 @@ impl Edges {
     pub(super) fn add_line(&mut self, line: Span, perhaps: Endings) {
         let place = self.lines.len();
         self.lines.push(Teller { span: line, surely: line.endings, perhaps });
+        Extent::add(&mut self.extent_of_lines, place, &line, !perhaps.is_empty());
         self.ends_of.push();
         self.lines_left.insert(place);
         self.are_other_readings |= !perhaps.is_empty();
@@ -177,10 +185,14 @@ impl Edges {
 
     fn link_line(&mut self, line: usize) {
         let span = self.lines[line].span;
-        let Self { ends_of, lines_of, ends, ends_left, .. } = self;
-        for (index, left) in ends_left.as_slice().iter().enumerate() {
+        let Self { ends_of, lines_of, ends, ends_left, extent_of_ends, .. } = self;
+        for (index, (left, extent)) in ends_left.as_slice().iter().zip(extent_of_ends).enumerate() {
             let bit = |end: usize| usize::from(span.meets(&ends[end])) << (end % BITS);
-            let met = members(index, *left).fold(0, |met, end| met | bit(end));
+            let met = match extent.meeting(&span) {
+                Meeting::None => 0,
+                Meeting::All => *left,
+                Meeting::Some => members(index, *left).fold(0, |met, end| met | bit(end)),
+            };
             if met != 0 {
                 ends_of.insert_block(line, index, met);
                 lines_of.insert_in_each(index, met, line);

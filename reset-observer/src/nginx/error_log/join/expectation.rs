@@ -174,6 +174,16 @@ impl Endings {
         self.0 & other.0 != 0
     }
 
+    /// Those that are in either.
+    pub(super) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that are in both.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     const fn bit(ending: Ending) -> u16 {
         1 << ending as u16
     }

@@ -1,13 +1,9 @@
 //! A line and an end that wait for each other.
 
-use std::time::Duration;
-
-use super::{super::line::Line, Expectation, Ticket, Windows, Written, edges::Span, expectation::Endings};
+use super::{super::line::Line, Expectation, Ticket, Windows, Written, expectation::Endings, span::Span};
 use crate::record::KernelTime;
 
 /// Answers are given this far apart, so that a storm of ends is put in order at once and not one after another.
-pub(super) const TICK: Duration = Duration::from_nanos(TICK_NS);
-
 const TICK_NS: u64 = 20_000_000;
 
 /// A line that belongs to no end yet.
