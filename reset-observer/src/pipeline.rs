@@ -9,7 +9,7 @@ use crate::{
     advise::advise,
     attribute::{Attributed, Attributor},
     classify::{classify, conclude},
-    correlate::{Case, Correlator, IdleTimeout, LogDesk, learned::Learned},
+    correlate::{Case, Correlator, LogDesk},
     counts::{DecodeCounts, KernelCounts},
     decode::Decoder,
     episode::{Episode, Episodes},
@@ -275,35 +275,6 @@ impl Pipeline {
     #[must_use]
     pub fn counts(&self) -> DecodeCounts {
         self.counts
-    }
-
-    /// What was learned of each server's idle timeout.
-    pub fn idle_timeouts(&self) -> impl Iterator<Item = (SocketAddr, IdleTimeout)> + '_ {
-        self.correlator.idle_timeouts()
-    }
-
-    /// All that was learned of each server, and how long before `now` it was last heard of.
-    pub fn learned(&self, now: KernelTime) -> impl Iterator<Item = (SocketAddr, &Learned, Duration)> + '_ {
-        self.correlator.learned(now)
-    }
-
-    /// Takes what was learned of a server before, last heard of `age` before `now`. What is known already stands.
-    pub fn recall(&mut self, server: SocketAddr, learned: Learned, age: Duration, now: KernelTime) {
-        self.tape.iter_mut().for_each(|tape| tape.recall(server, &learned, age, now));
-        self.correlator.recall(server, learned, age, now);
-        self.look_at(server);
-    }
-
-    /// Grows whenever anything is learned.
-    #[must_use]
-    pub fn revision(&self) -> u64 {
-        self.correlator.revision()
-    }
-
-    /// Servers of which something had been learned that were forgotten for want of room.
-    #[must_use]
-    pub fn servers_forgotten(&self) -> u64 {
-        self.correlator.servers_forgotten()
     }
 }
 

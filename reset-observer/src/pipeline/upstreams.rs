@@ -1,10 +1,11 @@
-//! What is known of upstream servers as a whole: their names, and both sides of the idle connections to them.
+//! What is known of upstream servers as a whole: their names, what was learned of them, and both sides of the idle connections
+//! to them.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{Pipeline, places::Places};
 use crate::{
-    correlate::{IdleGaps, MAX_SERVERS},
+    correlate::{IdleGaps, IdleTimeout, MAX_SERVERS, learned::Learned},
     mismatch::{News, Sides},
     nginx::upstream_settings::UpstreamSettings,
     record::KernelTime,
@@ -13,6 +14,35 @@ use crate::{
 };
 
 impl Pipeline {
+    /// What was learned of each server's idle timeout.
+    pub fn idle_timeouts(&self) -> impl Iterator<Item = (SocketAddr, IdleTimeout)> + '_ {
+        self.correlator.idle_timeouts()
+    }
+
+    /// All that was learned of each server, and how long before `now` it was last heard of.
+    pub fn learned(&self, now: KernelTime) -> impl Iterator<Item = (SocketAddr, &Learned, Duration)> + '_ {
+        self.correlator.learned(now)
+    }
+
+    /// Takes what was learned of a server before, last heard of `age` before `now`. What is known already stands.
+    pub fn recall(&mut self, server: SocketAddr, learned: Learned, age: Duration, now: KernelTime) {
+        self.tape.iter_mut().for_each(|tape| tape.recall(server, &learned, age, now));
+        self.correlator.recall(server, learned, age, now);
+        self.look_at(server);
+    }
+
+    /// Grows whenever anything is learned.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.correlator.revision()
+    }
+
+    /// Servers of which something had been learned that were forgotten for want of room.
+    #[must_use]
+    pub fn servers_forgotten(&self) -> u64 {
+        self.correlator.servers_forgotten()
+    }
+
     /// The name of a server as verdicts give it, and what counts for it, where the instances of nginx agree.
     pub fn name_server(&mut self, remote: SocketAddr) -> (Arc<UpstreamLabel>, Option<Arc<UpstreamSettings>>) {
         let (label, settings) = self.places.name_server(remote);

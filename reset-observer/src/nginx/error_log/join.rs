@@ -103,8 +103,7 @@ pub struct Ticket(u64);
 /// How long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
-    /// An expectation is answered so long after its end; up to `notice` later if its log was found meanwhile. A few
-    /// milliseconds would do on an idle host, but the settle window of a verdict is waited for anyway.
+    /// An expectation is answered so long after its end; up to `notice` later if its log was found meanwhile.
     pub patience: Duration,
     /// [`LineJoiner::expect`] is called within this time after the end. Less than `patience`.
     pub notice: Duration,
